@@ -1,0 +1,10 @@
+"""The application that ASGI servers load: ``trunkline.asgi:app``, configured by the environment."""
+
+from __future__ import annotations
+
+from trunkline import log, settings
+from trunkline.app import App
+
+_settings = settings.load()
+log.configure(_settings)
+app = App(_settings)

@@ -1,0 +1,175 @@
+"""The shared cache: revoked tokens, throttles and other short-lived state that every worker must see."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from abc import ABC, abstractmethod
+from importlib.metadata import entry_points
+from typing import Any
+
+from trunkline import json
+from trunkline.settings import BadSettings, Settings
+
+GROUP = "trunkline.caches"
+FOREVER = 10 * 365 * 86400
+
+
+class SharedCache(ABC):
+    """A key-value store with expiry; all methods block and are called from worker threads.
+
+    Keys are text, values JSON-able, ``ttl`` seconds. Only ``clear`` takes a prefix.
+    """
+
+    # Whether several processes of one machine see the same content.
+    is_shared: bool = True
+
+    @abstractmethod
+    def get(self, key: str) -> Any:
+        """Answer the value, or None when absent or expired."""
+
+    @abstractmethod
+    def set(self, key: str, value: Any, ttl: float) -> None:
+        """Store a value for ``ttl`` seconds."""
+
+    @abstractmethod
+    def add(self, key: str, value: Any, ttl: float) -> bool:
+        """Store a value unless the key is there; say whether it was stored. Atomic across processes."""
+
+    @abstractmethod
+    def increment(self, key: str, ttl: float) -> int:
+        """Add one to a counter that lives ``ttl`` seconds from its first increment; answer the new count. Atomic."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+
+    @abstractmethod
+    def clear(self, prefix: str) -> None:
+        """Remove all keys that begin with ``prefix``."""
+
+    def close(self) -> None:  # noqa: B027 - a cache without connections has nothing to close
+        """Let go of connections."""
+
+
+class MemoryCache(SharedCache):
+    """A dictionary in this process; for tests and for one worker."""
+
+    is_shared = False
+
+    def __init__(self, _settings: Settings) -> None:
+        """Start empty."""
+        self._items: dict[str, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Any:
+        """Answer the value, or None when absent or expired."""
+        found = self._items.get(key)
+        return found[1] if found is not None and found[0] > time.time() else None
+
+    def set(self, key: str, value: Any, ttl: float) -> None:
+        """Store a value for ``ttl`` seconds; expired ones leave now and then."""
+        with self._lock:
+            if len(self._items) % 1000 == 999:
+                now = time.time()
+                self._items = {name: one for name, one in self._items.items() if one[0] > now}
+            self._items[key] = (time.time() + ttl, value)
+
+    def add(self, key: str, value: Any, ttl: float) -> bool:
+        """Store a value unless the key is there."""
+        with self._lock:
+            if (found := self._items.get(key)) is not None and found[0] > time.time():
+                return False
+            self._items[key] = (time.time() + ttl, value)
+            return True
+
+    def increment(self, key: str, ttl: float) -> int:
+        """Count one up."""
+        with self._lock:
+            now = time.time()
+            ends, count = self._items.get(key, (0.0, 0))
+            ends, count = (ends, count + 1) if ends > now else (now + ttl, 1)
+            self._items[key] = (ends, count)
+            return int(count)
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+        with self._lock:
+            self._items.pop(key, None)
+
+    def clear(self, prefix: str) -> None:
+        """Remove all keys that begin with ``prefix``."""
+        with self._lock:
+            self._items = {name: one for name, one in self._items.items() if not name.startswith(prefix)}
+
+
+class FileCache(SharedCache):
+    """An SQLite file in the storage folder, shared by all workers of a machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open or create the file."""
+        settings.storage.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(
+            settings.storage / "cache.sqlite", timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.execute("create table if not exists item (key text primary key, value blob, ends real) without rowid")
+        self._db.execute("delete from item where ends < ?", (time.time(),))
+
+    def _run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def get(self, key: str) -> Any:
+        """Answer the value, or None when absent or expired."""
+        rows = self._run("select value from item where key = ? and ends > ?", key, time.time())
+        return json.loads(rows[0][0]) if rows else None
+
+    def set(self, key: str, value: Any, ttl: float) -> None:
+        """Store a value for ``ttl`` seconds."""
+        self._run("insert or replace into item values (?, ?, ?)", key, json.dumps(value), time.time() + ttl)
+
+    def add(self, key: str, value: Any, ttl: float) -> bool:
+        """Store a value unless the key is there, in one statement."""
+        now = time.time()
+        rows = self._run(
+            "insert into item values (?, ?, ?) on conflict (key)"
+            " do update set value = excluded.value, ends = excluded.ends where item.ends <= ? returning 1",
+            key, json.dumps(value), now + ttl, now,
+        )  # fmt: skip
+        return bool(rows)
+
+    def increment(self, key: str, ttl: float) -> int:
+        """Count one up, in one statement."""
+        now = time.time()
+        rows = self._run(
+            "insert into item values (?, '1', ?) on conflict (key) do update set"
+            " value = case when item.ends > ? then cast(cast(item.value as text) as integer) + 1 else 1 end,"
+            " ends = case when item.ends > ? then item.ends else excluded.ends end returning cast(value as integer)",
+            key, now + ttl, now, now,
+        )  # fmt: skip
+        return int(rows[0][0])
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+        self._run("delete from item where key = ?", key)
+
+    def clear(self, prefix: str) -> None:
+        """Remove all keys that begin with ``prefix``."""
+        self._run("delete from item where substr(key, 1, ?) = ?", len(prefix), prefix)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def open_cache(settings: Settings) -> SharedCache:
+    """Open the cache named by ``CACHE_DRIVER``; raises BadSettings with what to install."""
+    name = settings.cache_driver
+    for point in entry_points(group=GROUP, name=name):
+        made: SharedCache = point.load()(settings)
+        return made
+    raise BadSettings(f"CACHE_DRIVER '{name}' is not installed. Try: pip install trunkline-cache-{name}")

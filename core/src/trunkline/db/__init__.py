@@ -1,0 +1,1 @@
+"""The system database: engine, tables, migrations, and the records read from it."""

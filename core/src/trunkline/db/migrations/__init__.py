@@ -1,0 +1,1 @@
+"""Migrations of the system database, run by alembic at every start."""

@@ -1,0 +1,11 @@
+"""Runs migrations on the connection that the kernel hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from trunkline.db.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

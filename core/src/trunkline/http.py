@@ -1,0 +1,163 @@
+"""The ASGI edge: an HTTP request becomes a Call, a Reply becomes bytes."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from trunkline import bodies, render
+from trunkline.call import VERBS, Call, Reply
+from trunkline.errors import BadRequest, MethodNotAllowed, TrunklineError
+from trunkline.pipeline import answer, describe, failed
+from trunkline.query import parse_query
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from trunkline.app import App
+
+log = logging.getLogger(__name__)
+_VERSION = re.compile(r"v[0-9.]+")
+_SERVICE = re.compile(r"[a-z0-9_.\-]+")
+_OVERRIDES = ("x-http-method", "x-method-override", "x-http-method-override")
+
+
+class Edge:
+    """Serves ``/api`` itself and hands everything else to ``inner``."""
+
+    def __init__(self, app: App, inner: ASGIApp) -> None:
+        """Stand in front of the other routes."""
+        self._app = app
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path.startswith("/api/") or path == "/api"):
+            await self._inner(scope, receive, send)
+            return
+        started = time.perf_counter()
+        call = Call(scope["method"], "", request_id=secrets.token_hex(8))
+        verb = scope["method"]
+        try:
+            _head(call, scope, self._app.settings.max_url)
+            if verb == "OPTIONS":
+                reply = Reply(None, 204, {"Allow": ", ".join((*VERBS, "HEAD", "OPTIONS"))})
+            else:
+                await bodies.read(self._app, call, receive)
+                reply = await self._answer(call)
+        except Exception as error:
+            reply = failed(call, error)
+        await _send(self._app, call, reply, send, head=verb == "HEAD")
+        if log.isEnabledFor(logging.INFO):
+            self._log(call, reply, started)
+
+    async def _answer(self, call: Call) -> Reply:
+        app = self._app
+        if call.method == "HEAD":
+            # D4: HEAD is GET without a body and needs GET's right.
+            call.method = "GET"
+        if call.method not in VERBS:
+            raise MethodNotAllowed(f"Method {call.method[:20]} is not allowed.")
+        if call.method != "GET":
+            # A write whose result cannot be told is not begun; a read may still answer a type of its own.
+            app.formats.choose(render.accept_of(app, call))
+        if not call.service:
+            return await app.front_page(call)
+        return await answer(app, call)
+
+    def _log(self, call: Call, reply: Reply, started: float) -> None:
+        log.info(
+            "request",
+            extra={
+                "request_id": call.request_id,
+                "call": describe(call),
+                "status": reply.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+                "app_id": call.caller.app.id if call.caller.app else None,
+                "user_id": call.caller.user.id if call.caller.user else None,
+                "client": call.client,
+            },
+        )
+
+
+def _head(call: Call, scope: Scope, max_url: int) -> None:
+    """Fill in what stands before the body: path, query, headers and the verb in effect."""
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    if len(raw_path) + len(query) > max_url:
+        raise BadRequest("The URL is too long.")
+    # By hand, since headers are read once a request and building starlette's object costs as much as all reads.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    call.headers = headers
+    _path(call, raw_path.partition(b"?")[0])
+    if query:
+        call.params = parse_query(query)
+    if (client := scope.get("client")) is not None:
+        call.client = client[0]
+    call.base_url = f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}"
+    if call.method == "POST":
+        _override(call)
+
+
+def _path(call: Call, raw: bytes) -> None:
+    """Split before decoding, so that an encoded slash stays inside its segment; dot segments are refused."""
+    pieces = raw.split(b"/")[2:]
+    call.trailing_slash = len(pieces) > 1 and not pieces[-1]
+    segments = [_decoded(piece) if b"%" in piece else piece.decode("latin-1") for piece in pieces if piece]
+    if any(one in (".", "..") or "\0" in one for one in segments):
+        raise BadRequest("The path has a segment that is not allowed.")
+    if segments and _VERSION.fullmatch(segments[0]):
+        call.version = segments.pop(0)[1:]
+    if segments:
+        call.service = segments[0].lower()
+        if not _SERVICE.fullmatch(call.service):
+            raise BadRequest("The path has a service name with characters that are not allowed.")
+        call.path = tuple(segments[1:])
+
+
+def _decoded(piece: bytes) -> str:
+    try:
+        return unquote_to_bytes(piece).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The path is not valid UTF-8.") from None
+
+
+def _override(call: Call) -> None:
+    """Let a POST become another verb (system-api 1.2); MERGE is PATCH."""
+    for name in _OVERRIDES:
+        if verb := call.headers.get(name):
+            break
+    else:
+        verb = call.params.get("method") or call.params.get("_method") or ""
+    if verb:
+        verb = str(verb).strip().upper()
+        call.method = "PATCH" if verb == "MERGE" else verb
+
+
+async def _send(app: App, call: Call, reply: Reply, send: Send, *, head: bool) -> None:
+    try:
+        body, headers = render.rendered(app, call, reply)
+    except TrunklineError as error:
+        reply = failed(call, error)
+        body, headers = render.rendered(app, call, reply)
+    headers["x-request-id"] = call.request_id
+    if isinstance(body, bytes) and reply.status != 204:
+        headers["content-length"] = str(len(body))
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+    if isinstance(body, bytes) or head:
+        await send({"type": "http.response.body", "body": body if isinstance(body, bytes) and not head else b""})
+        return
+    await _send_stream(body, send)
+
+
+async def _send_stream(body: AsyncIterator[bytes], send: Send) -> None:
+    async for chunk in body:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

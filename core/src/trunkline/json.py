@@ -1,0 +1,43 @@
+"""JSON in and out: orjson, with the few types it does not know."""
+
+from __future__ import annotations
+
+import base64
+import decimal
+from typing import Any
+
+import orjson
+
+from trunkline.errors import BadRequest
+
+OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, decimal.Decimal):
+        # D14: a decimal is a JSON number with all its digits, which no float could keep.
+        return orjson.Fragment(format(value, "f")) if value.is_finite() else None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    if isinstance(value, int):
+        return orjson.Fragment(str(value))  # beyond 64 bits
+    if hasattr(value, "isoformat"):
+        return value.isoformat(" ") if hasattr(value, "hour") and hasattr(value, "year") else value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def dumps(value: Any) -> bytes:
+    """Serialize ``value`` to compact UTF-8 JSON."""
+    return orjson.dumps(value, _default, OPTIONS)
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse JSON; raises BadRequest that says where it is malformed."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"Invalid JSON in request body: {error}") from None
+    except RecursionError:
+        raise BadRequest("Invalid JSON in request body: nested too deeply.") from None

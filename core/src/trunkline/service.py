@@ -1,0 +1,164 @@
+"""Service and Resource: from verb and path to a method."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+
+from trunkline.call import ALL_VERBS, VERBS, Call, Caller, truth, verbs_of
+from trunkline.config import Config
+from trunkline.errors import BadRequest, NotFound
+from trunkline.threads import in_thread
+
+if TYPE_CHECKING:
+    from trunkline.app import App
+    from trunkline.db.records import ServiceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A path of a service type that needs no permission, for some verbs; ``*`` is any path (system-api 2.2, D21)."""
+
+    path: str
+    verbs: int = ALL_VERBS
+
+    def covers(self, verb: str, component: str) -> bool:
+        """Say whether this exception lets ``verb`` on ``component`` pass."""
+        return bool(self.verbs & VERBS.get(verb, 0)) and self.path in ("*", component)
+
+
+async def dispatch(target: Service | Resource, call: Call, rest: tuple[str, ...], where: str) -> Any:
+    """Call the target's method for the verb, a plain one in a worker thread. Raises BadRequest if there is none."""
+    method: Callable[[Call, tuple[str, ...]], Any] | None = getattr(target, call.method.lower(), None)
+    if method is None:
+        raise BadRequest(f"{call.method} requests {where} are not currently supported by the '{call.service}' service.")
+    if inspect.iscoroutinefunction(method):
+        return await method(call, rest)
+    answer = await in_thread(method, call, rest)
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+class Resource:
+    """One path below a service; verbs are methods ``get(call, rest)`` and so on, async or plain.
+
+    ``rest`` are the path segments below this resource. Plain methods run in a worker thread.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+    read_only: ClassVar[bool] = False
+    # Resources one path segment further down, such as ``session`` under ``admin``.
+    children: ClassVar[tuple[type[Resource], ...]] = ()
+
+    def __init__(self, service: Service, parent: Resource | None = None) -> None:
+        """Bind the resource to its service; it lives as long as that does and must not keep state of a call."""
+        self.service = service
+        self.app = service.app
+        self.path_name: str = f"{parent.path_name}/{self.name}" if parent else self.name
+        self._children = {child.name: child(service, self) for child in self.children}
+
+    async def handle(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Answer a call on this resource or one below it."""
+        if rest and (child := self._children.get(rest[0])):
+            return await child.handle(call, rest[1:])
+        where = "/".join((self.path_name, *rest))
+        return await dispatch(self, call, rest, f"for resource '{where}'")
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the resource as service roots list it."""
+        return {
+            "name": self.name,
+            "label": self.label or self.name.replace("_", " ").title(),
+            "description": self.description or None,
+            "read_only": self.read_only,
+        }
+
+
+class Service:
+    """A configured service; class attributes describe its type, an instance serves a row of ``system/service``."""
+
+    label: ClassVar[str]
+    description: ClassVar[str] = ""
+    group: ClassVar[str] = "Custom"
+    singleton: ClassVar[bool] = False
+    lacks: ClassVar[set[str]] = set()
+    open_paths: ClassVar[tuple[Open, ...]] = ()
+    # Where POST logs in (a token sent is ignored) and PUT refreshes (the handler judges the token; system-api 2.1).
+    session_paths: ClassVar[frozenset[str]] = frozenset()
+    # Lists that filter themselves: GET passes for a role with any GET row on the service (system-api 2.4).
+    self_filtering: ClassVar[frozenset[str]] = frozenset()
+    resources: ClassVar[tuple[type[Resource], ...]] = ()
+    config: Config
+
+    def __init__(self, app: App, record: ServiceRecord, config: Config) -> None:
+        """Keep what the service needs; connect to nothing yet."""
+        self.app = app
+        self.record = record
+        self.config = config
+        self._resources: dict[str, Resource] = {}
+        for kind in (*self.resources, *app.extra_resources(record.type)):
+            self._resources[kind.name] = kind(self)
+
+    @classmethod
+    def config_class(cls) -> type[Config]:
+        """Answer the pydantic model of this type's configuration, from the annotation of ``config``."""
+        found = get_type_hints(cls).get("config", Config)
+        return found if isinstance(found, type) and issubclass(found, Config) else Config
+
+    @property
+    def name(self) -> str:
+        """The name below ``/api/v2``."""
+        return self.record.name
+
+    async def handle(self, call: Call) -> Any:
+        """Answer a call that the kernel has let through."""
+        if not call.path:
+            return await dispatch(self, call, (), "without a resource")
+        found = self._resources.get(call.path[0].lower())
+        if found is None:
+            raise NotFound(f"Resource '{call.path[0]}' not found for service '{self.name}'.")
+        return await found.handle(call, call.path[1:])
+
+    async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
+        """List the resources that the caller may touch (system-api 1.4)."""
+        if call.flag("as_access_list"):
+            return {"resource": await self.access_list(call.caller)}
+        allowed = [
+            one
+            for name, one in self._resources.items()
+            if not name.startswith("_spec") and self._visible(call.caller, name)
+        ]
+        if call.flag("as_list"):
+            return {"resource": [one.name for one in allowed]}
+        return {"resource": [self._listed(call, one) for one in allowed]}
+
+    def _visible(self, caller: Caller, name: str) -> bool:
+        return caller.is_admin or any(caller.mask(self.record, part) for part in (name, f"{name}/*"))
+
+    def _listed(self, call: Call, resource: Resource) -> dict[str, Any]:
+        wanted = call.option("fields")
+        full = resource.describe()
+        if wanted is None:
+            return {"name": full["name"]}
+        if truth(call.option("include_access")):
+            full["access"] = verbs_of(call.caller.mask(self.record, resource.name))
+        if wanted == "*":
+            return full
+        return {key: full[key] for key in str(wanted).replace(" ", "").split(",") if key in full}
+
+    async def access_list(self, caller: Caller) -> list[str]:
+        """List the components that a role editor may offer, as far as the caller may see them (system-api 11.7)."""
+        found = ["", "*"] if caller.mask(self.record, "") else []
+        for name in self._resources:
+            if not name.startswith("_spec") and caller.mask(self.record, name):
+                found += [f"{name}/", f"{name}/*"]
+        return found
+
+    async def flush(self) -> None:
+        """Forget what was cached of the target; called by ``DELETE /system/cache/{service}``."""
+
+    async def close(self) -> None:
+        """Let go of connections; called when the row changed or the process ends."""

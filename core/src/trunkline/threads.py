@@ -1,0 +1,18 @@
+"""Worker threads for blocking work: one bounded pool, one hop per call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Bounded: blocking work waits in line rather than multiplying threads.
+_POOL = ThreadPoolExecutor(max_workers=32, thread_name_prefix="trunkline")
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Run a blocking function in the pool and await its result."""
+    return await asyncio.get_running_loop().run_in_executor(_POOL, function, *arguments)

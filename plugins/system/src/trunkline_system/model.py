@@ -1,0 +1,137 @@
+"""What a stored record is: its table, what is hidden or read-only, its relations, and the rules for writing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import sqlalchemy as sa
+
+from trunkline.call import Call
+from trunkline_system.fields import incoming, invalid, outgoing, words
+
+if TYPE_CHECKING:
+    from trunkline.app import App
+
+STAMPS = frozenset({"created_date", "last_modified_date", "created_by_id", "last_modified_by_id"})
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One unit of work: the connection of its transaction, and on whose behalf it is done."""
+
+    app: App
+    connection: sa.Connection
+    call: Call
+
+    @property
+    def user_id(self) -> int | None:
+        """The id of the user who does it, if one is logged in."""
+        return self.call.caller.user.id if self.call.caller.user else None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation by name: which model, through which foreign key; ``through`` is the junction of many-to-many."""
+
+    kind: Literal["belongs_to", "has_many", "has_one", "many_many"]
+    model: Callable[[], type[Model]]
+    # belongs_to: our column; otherwise the column of the other table that points to us.
+    field: str
+    through: sa.Table | None = None
+    through_field: str = ""
+
+
+class Model:
+    """Describes one kind of stored record; subclasses declare, and override the three rules where they differ."""
+
+    table: ClassVar[sa.Table]
+    key: ClassVar[str] = "id"
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    read_only: ClassVar[frozenset[str]] = frozenset({"id"}) | STAMPS
+    relations: ClassVar[dict[str, Relation]] = {}
+    # Besides the columns: computed when shown, such as ``config`` of a service.
+    computed: ClassVar[frozenset[str]] = frozenset()
+    # What tells apart the children of one parent when no id is sent (lookups: the name; system-api 5.5).
+    sibling_key: ClassVar[str | None] = None
+
+    @classmethod
+    def scope(cls, _call: Call) -> sa.ColumnElement[bool] | None:
+        """Limit the records that exist for this resource and caller."""
+        return None
+
+    @classmethod
+    def shown(cls, _app: App, row: Row) -> dict[str, Any]:
+        """Render a row for clients."""
+        return {name: outgoing(row[name]) for name in cls.table.columns.keys() if name not in cls.hidden}  # noqa: SIM118
+
+    @classmethod
+    def visible(cls) -> list[str]:
+        """List the fields that clients may ask for."""
+        return [name for name in cls.table.columns.keys() if name not in cls.hidden] + sorted(cls.computed)  # noqa: SIM118
+
+    @classmethod
+    def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
+        """Answer column values for a write; ``row`` is the stored one, None on create. Unknown fields are ignored.
+
+        Raises BadRequest that names the field. Overrides call this first and then apply their own rules.
+        """
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            column = cls.table.columns.get(name)
+            if column is None or name in cls.hidden or name in cls.read_only:
+                continue
+            converted = incoming(column, value)
+            if converted is None and not column.nullable:
+                if column.default is not None and value is None:
+                    continue
+                raise invalid(name, f"The {words(name)} field is required.")
+            values[name] = converted
+        if row is None:
+            for column in cls.table.columns:
+                if cls.must_be_sent(column) and values.get(column.name) in (None, ""):
+                    raise invalid(column.name, f"The {words(column.name)} field is required.")
+        cls._check_unique(work, values, row)
+        return values
+
+    @classmethod
+    def must_be_sent(cls, column: sa.Column[Any]) -> bool:
+        """Say whether a create must bring a column."""
+        return (
+            not column.nullable
+            and column.default is None
+            and column.name not in cls.hidden | cls.read_only
+            and not (column.foreign_keys and column.name != cls.key)
+        )
+
+    @classmethod
+    def _check_unique(cls, work: Work, values: dict[str, Any], row: Row | None) -> None:
+        for column in cls.table.columns:
+            value = values.get(column.name)
+            if not column.unique or value is None:
+                continue
+            query = sa.select(cls.table.c[cls.key]).where(sa.func.lower(column) == str(value).lower())
+            if row is not None:
+                query = query.where(cls.table.c[cls.key] != row[cls.key])
+            if work.connection.execute(query).first() is not None:
+                raise invalid(column.name, f"The {words(column.name)} has already been taken.")
+
+    @classmethod
+    def stamp(cls, work: Work, values: dict[str, Any], *, created: bool) -> dict[str, Any]:
+        """Add who and when."""
+        if "created_date" not in cls.table.columns:
+            return values
+        now = datetime.now(UTC).replace(tzinfo=None)
+        values |= {"last_modified_date": now, "last_modified_by_id": work.user_id}
+        return values | {"created_date": now, "created_by_id": work.user_id} if created else values
+
+    @classmethod
+    def before_delete(cls, work: Work, row: Row) -> None:
+        """Raise when a record must not be deleted."""
+
+    @classmethod
+    def after_write(cls, work: Work, row: Row) -> None:
+        """Check what can only be checked when the record and its children are written."""

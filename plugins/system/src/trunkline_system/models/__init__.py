@@ -1,0 +1,1 @@
+"""The stored records of the system database, one module a noun."""

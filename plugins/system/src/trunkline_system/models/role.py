@@ -1,0 +1,109 @@
+"""Roles and their access rows (system-api 7.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from trunkline.app import App
+from trunkline.db import tables
+from trunkline_database import filters
+from trunkline_system.fields import as_json, from_json, invalid
+from trunkline_system.model import Model, Relation, Row, Work
+
+
+class RoleServiceAccess(Model):
+    """One access row: service, component, verbs, requestors, row filter."""
+
+    table = tables.role_service_access
+
+    @classmethod
+    def shown(cls, app: App, row: Row) -> dict[str, Any]:
+        """Show the filters as the list that they are."""
+        return {**super().shown(app, row), "filters": from_json(row["filters"], [])}
+
+    @classmethod
+    def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
+        """Check masks, service and filters now: a row that cannot work must not be found out by a denied caller."""
+        conditions = given.get("filters")
+        rest = {name: value for name, value in given.items() if name != "filters"}
+        values = super().values(work, rest, row)
+        for name in ("verb_mask", "requestor_mask"):
+            if not 0 <= values.get(name, 0) <= 1023:
+                raise invalid(name, f"The {name} field must be a mask of known bits.")
+        if row is None:
+            # The table's default of 0 never matches; a row made without it is meant for API and scripts.
+            values.setdefault("requestor_mask", 3)
+        if (service_id := values.get("service_id")) is not None:
+            found = sa.select(tables.service.c.id).where(tables.service.c.id == service_id)
+            if work.connection.execute(found).first() is None:
+                raise invalid("service_id", "The selected service_id is invalid.")
+        if "filter_op" in values:
+            values["filter_op"] = (values["filter_op"] or "and").lower()
+            if values["filter_op"] not in ("and", "or"):
+                raise invalid("filter_op", "The filter_op field must be and or or.")
+        if "filters" in given:
+            values["filters"] = as_json(_checked(conditions))
+        return values
+
+
+def _checked(conditions: Any) -> list[dict[str, Any]]:
+    """Check the shape of a row filter; an unusable one would deny or, worse, be passed over at every call."""
+    conditions = conditions or []
+    if not isinstance(conditions, list) or not all(isinstance(one, dict) for one in conditions):
+        raise invalid("filters", "The filters field must be a list of objects with name, operator and value.")
+    if conditions:
+        try:
+            filters.from_rows(conditions)
+        except (ValueError, filters.BadFilter) as error:
+            raise invalid("filters", f"The filters field is invalid: {error}") from None
+    return [{key: one.get(key) for key in ("name", "operator", "value")} for one in conditions]
+
+
+class Role(Model):
+    """A role."""
+
+    table = tables.role
+
+    @classmethod
+    def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
+        """Cut a long description, as the original does."""
+        if isinstance(given.get("description"), str):
+            given = {**given, "description": given["description"][:255]}
+        return super().values(work, given, row)
+
+
+def _lookup() -> type[Model]:
+    from trunkline_system.models.lookup import Lookup
+
+    return Lookup
+
+
+def _assignment() -> type[Model]:
+    from trunkline_system.models.user import Assignment
+
+    return Assignment
+
+
+def _app() -> type[Model]:
+    from trunkline_system.models.app import AppModel
+
+    return AppModel
+
+
+def _service() -> type[Model]:
+    from trunkline_system.models.service import ServiceModel
+
+    return ServiceModel
+
+
+Role.relations = {
+    "role_service_access_by_role_id": Relation("has_many", lambda: RoleServiceAccess, "role_id"),
+    "lookup_by_role_id": Relation("has_many", _lookup, "role_id"),
+    "user_to_app_to_role_by_role_id": Relation("has_many", _assignment, "role_id"),
+    "app_by_role_id": Relation("has_many", _app, "role_id"),
+    "service_by_role_service_access": Relation(
+        "many_many", _service, "role_id", tables.role_service_access, "service_id"
+    ),
+}

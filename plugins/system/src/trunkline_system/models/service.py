@@ -1,0 +1,118 @@
+"""Services and their configuration (system-api 7.5, D7, D16)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from trunkline import json
+from trunkline.app import App
+from trunkline.call import Call
+from trunkline.config import Config
+from trunkline.db import tables
+from trunkline.errors import Forbidden, Unavailable
+from trunkline_system.fields import invalid
+from trunkline_system.model import Model, Relation, Row, Work
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_TAG = re.compile(r"<[^>]*>")
+# What is routed elsewhere, or would hide the API itself.
+_RESERVED = frozenset({"api", "status", "up", "mcp", "metrics"})
+
+
+class ServiceDoc(Model):
+    """The API document that an operator stored for a service."""
+
+    table = tables.service_doc
+    key = "service_id"
+
+
+class ServiceModel(Model):
+    """A configured service."""
+
+    table = tables.service
+    hidden = frozenset({"config"})
+    read_only = Model.read_only | {"mutable", "deletable"}
+    computed = frozenset({"config"})
+    relations = {  # noqa: RUF012 - declared as a ClassVar by the parent
+        "service_doc_by_service_id": Relation("has_one", lambda: ServiceDoc, "service_id"),
+    }
+
+    @classmethod
+    def scope(cls, call: Call) -> sa.ColumnElement[bool] | None:
+        """Who is not an administrator sees the services that occur in the role."""
+        caller = call.caller
+        if caller.is_admin:
+            return None
+        rows = caller.role.rows if caller.role is not None else ()
+        if any(row.service_id is None for row in rows):
+            return None
+        return cls.table.c.id.in_({row.service_id for row in rows})
+
+    @classmethod
+    def shown(cls, app: App, row: Row) -> dict[str, Any]:
+        """Show the configuration, secrets masked; an uninstalled type shows none: who knows which are secret."""
+        kind = app.registry.find(row["type"])
+        config = kind.config_class().shown(json.loads(row["config"] or "{}")) if kind is not None else {}
+        return {**super().shown(app, row), "config": {"service_id": row["id"], **config}}
+
+    @classmethod
+    def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
+        """Check name, type and configuration; a masked secret keeps the stored one."""
+        values = super().values(work, _without_tags(given), row)
+        if "name" in values:
+            _check_name(values["name"])
+        if row is None:
+            values["label"] = values.get("label") or values["name"]
+        elif not row["mutable"] and values.get("name", row["name"]) != row["name"]:
+            raise Forbidden(f"Service '{row['name']}' can not be renamed.")
+        elif not row["deletable"] and values.get("is_active", True) is False:
+            raise Forbidden(f"Service '{row['name']}' can not be deactivated.")
+        kind = values.get("type", row["type"] if row is not None else None)
+        if row is not None and kind != row["type"]:
+            raise invalid("type", "The type of a service can not be changed.")
+        if row is None or "config" in given:
+            values["config"] = cls._config(work, kind, given.get("config"), row)
+        return values
+
+    @classmethod
+    def _config(cls, work: Work, kind: Any, given: Any, row: Row | None) -> str:
+        if given is not None and not isinstance(given, dict):
+            raise invalid("config", "The config field must be an object.")
+        model = _config_class(work.app, str(kind))
+        stored = json.loads(row["config"] or "{}") if row is not None else {}
+        merged = model.merged(stored, given or {}, work.app.vault)
+        # What is checked is what the service will see: lookups filled in, secrets opened.
+        lookups = work.app.services.system_lookups()
+        model.check(lookups.fill(model.opened(merged, work.app.vault), private=True))
+        return json.dumps(merged).decode()
+
+    @classmethod
+    def before_delete(cls, _work: Work, row: Row) -> None:
+        """Keep what the gateway cannot do without (D7)."""
+        if not row["deletable"]:
+            raise Forbidden(f"Service '{row['name']}' can not be deleted.")
+
+
+def _config_class(app: App, kind: str) -> type[Config]:
+    try:
+        return app.registry.load(kind).config_class()
+    except Unavailable as error:
+        raise invalid("type", error.message) from None
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise invalid("name", "Service name should only contain letters, numbers, underscores and dashes.")
+    if name.lower() in _RESERVED or re.fullmatch(r"v[0-9.]+", name.lower()):
+        raise invalid("name", f"Service name '{name}' is reserved.")
+
+
+def _without_tags(given: dict[str, Any]) -> dict[str, Any]:
+    """Strip HTML tags from what people read: old clients show it unescaped."""
+    return {
+        name: _TAG.sub("", value) if name in ("label", "description") and isinstance(value, str) else value
+        for name, value in given.items()
+    }

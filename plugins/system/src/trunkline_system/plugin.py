@@ -1,0 +1,32 @@
+"""Hooks: the records that the platform needs, and the pages outside the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import BaseRoute, Route
+
+from trunkline import hookimpl
+from trunkline_system import pages
+from trunkline_system.seeding import ensure_service
+
+if TYPE_CHECKING:
+    from trunkline.app import App
+
+
+@hookimpl
+def seed(app: App) -> None:
+    """Make sure that the ``system`` service exists; it can neither be renamed nor deleted (D7)."""
+    ensure_service(
+        app, "system", "system", "System Management", "Service for managing system resources.", mutable=False
+    )
+
+
+@hookimpl
+def register_routes(app: App) -> list[BaseRoute]:
+    """Serve the start page, the public status and the health check."""
+    return [
+        Route("/", pages.start(app), methods=["GET"]),
+        Route("/status", pages.status(app), methods=["GET"]),
+        Route("/up", pages.up, methods=["GET"]),
+    ]

@@ -1,0 +1,188 @@
+"""The ``system`` service type: which resources stand below ``/api/v2/system``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from trunkline import Config, Field, Open, Service
+from trunkline.call import VERBS, Call, Caller
+from trunkline_system.environment import Environment
+from trunkline_system.maintenance import Cache, Constant
+from trunkline_system.models.app import AppModel
+from trunkline_system.models.lookup import GlobalLookup
+from trunkline_system.models.role import Role
+from trunkline_system.models.service import ServiceModel
+from trunkline_system.models.user import AdminModel, UserModel
+from trunkline_system.password import PasswordResource
+from trunkline_system.profile import ProfileResource
+from trunkline_system.service_types import ServiceTypes
+from trunkline_system.session import SessionResource
+from trunkline_system.stored import StoredResource
+
+
+class AdminSession(SessionResource):
+    """Sessions of administrators."""
+
+    for_admins = True
+
+
+class AdminPassword(PasswordResource):
+    """Passwords of administrators."""
+
+    for_admins = True
+
+
+class AdminProfile(ProfileResource):
+    """The profile of the administrator who calls."""
+
+    for_admins = True
+
+
+class Admins(StoredResource):
+    """Administrators."""
+
+    name = "admin"
+    label = "Administrators"
+    description = "Accounts with all rights."
+    model = AdminModel
+    children = (AdminSession, AdminPassword, AdminProfile)
+
+    async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Update administrators; a plain user's id is told apart from an unknown one."""
+        await refuse_other_kind(self, rest, for_admins=True)
+        return await super().patch(call, rest)
+
+    put = patch
+
+    async def delete(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Delete administrators; a plain user's id is told apart from an unknown one."""
+        await refuse_other_kind(self, rest, for_admins=True, deleting=True)
+        return await super().delete(call, rest)
+
+
+class Users(StoredResource):
+    """Users who are not administrators."""
+
+    name = "user"
+    label = "Users"
+    description = "Accounts whose rights come from roles."
+    model = UserModel
+
+    async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Update users; an administrator's id is refused."""
+        await refuse_other_kind(self, rest, for_admins=False)
+        return await super().patch(call, rest)
+
+    put = patch
+
+    async def delete(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Delete users; an administrator's id is refused."""
+        await refuse_other_kind(self, rest, for_admins=False, deleting=True)
+        return await super().delete(call, rest)
+
+
+async def refuse_other_kind(
+    resource: StoredResource, rest: tuple[str, ...], *, for_admins: bool, deleting: bool = False
+) -> None:
+    """Raise what the original says when a write by id names an account of the other kind (system-api 7.2)."""
+    from trunkline.errors import BadRequest, Forbidden
+    from trunkline_system.reading import key_of
+
+    key = key_of(resource.model, rest[0]) if rest else None
+    if key is None:
+        return
+    query = sa.select(UserModel.table.c.is_sys_admin).where(UserModel.table.c.id == key)
+    is_admin = await resource.app.database.aread(lambda connection: connection.scalar(query))
+    verb = "delete" if deleting else "update"
+    if is_admin is False and for_admins:
+        raise BadRequest(f"Cannot {verb} a non-admin user.")
+    if is_admin is True and not for_admins:
+        raise Forbidden(f"Not allowed to {'delete' if deleting else 'change'} an admin user.")
+
+
+class Roles(StoredResource):
+    """Roles and their access rows."""
+
+    name = "role"
+    label = "Roles"
+    description = "What apps and users may do."
+    model = Role
+
+
+class Apps(StoredResource):
+    """Apps and their API keys."""
+
+    name = "app"
+    label = "Apps"
+    description = "API keys and their default roles."
+    model = AppModel
+
+
+class Services(StoredResource):
+    """Configured services."""
+
+    name = "service"
+    label = "Services"
+    description = "What is reachable under the API."
+    model = ServiceModel
+
+    async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """List services, or answer one by id or by name (D16)."""
+        if rest and not rest[0].isdigit():
+            found = (await self.app.directory.fresh()).services.get(rest[0].lower())
+            rest = (str(found.id) if found is not None else rest[0], *rest[1:])
+        return await super().get(call, rest)
+
+
+class Lookups(StoredResource):
+    """Global lookups."""
+
+    name = "lookup"
+    label = "Lookups"
+    description = "Values that placeholders stand for."
+    model = GlobalLookup
+
+
+class SystemConfig(Config):
+    """Settings of the platform that live in the database."""
+
+    default_app_id: int | None = Field(default=None, title="Default Application", description="Default application.")
+    invite_email_service_id: int | None = Field(
+        default=None, title="Invite Email Service", description="Email service for invitations of administrators."
+    )
+    invite_email_template_id: int | None = Field(
+        default=None, title="Invite Email Template", description="Template of these invitations."
+    )
+    password_email_service_id: int | None = Field(
+        default=None, title="Password Email Service", description="Email service for password resets of administrators."
+    )
+    password_email_template_id: int | None = Field(
+        default=None, title="Password Email Template", description="Template of these mails."
+    )
+
+
+class SystemService(Service):
+    """The gateway's own configuration."""
+
+    label = "System Management"
+    description = "Administers the gateway: services, roles, apps, users, lookups."
+    group = "System"
+    singleton = True
+    open_paths = (
+        Open("admin/session"),
+        Open("admin/password", VERBS["POST"]),
+        Open("environment", VERBS["GET"]),
+    )
+    session_paths = frozenset({"admin/session"})
+    resources = (
+        Admins, Users, Roles, Apps, Services, ServiceTypes, Lookups, Environment, Constant, Cache,
+    )  # fmt: skip
+    config: SystemConfig
+
+    async def access_list(self, caller: Caller) -> list[str]:
+        """List components; names of nested resources stand beside their parents' (system-api 11.7)."""
+        found = await super().access_list(caller)
+        nested = ("admin/session", "admin/password", "admin/profile")
+        return found + [name for name in nested if caller.mask(self.record, name)]
