@@ -147,7 +147,7 @@ class FileCache(SharedCache):
         now = time.time()
         rows = self._run(
             "insert into item values (?, '1', ?) on conflict (key) do update set"
-            " value = case when item.ends > ? then cast(cast(item.value as text) as integer) + 1 else 1 end,"
+            " value = case when item.ends > ? then cast(cast(item.value as integer) + 1 as text) else '1' end,"
             " ends = case when item.ends > ? then item.ends else excluded.ends end returning cast(value as integer)",
             key, now + ttl, now, now,
         )  # fmt: skip

@@ -126,7 +126,7 @@ def read_user(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> U
         sa.select(link.c.app_id, link.c.role_id).where(link.c.user_id == row["id"]).order_by(link.c.id)
     )
     names = [name for name in User.__dataclass_fields__ if name != "assignments"]
-    return User(**{name: row[name] for name in names}, assignments=dict(assigned.tuples().all()))
+    return User(**{name: row[name] for name in names}, assignments={row.app_id: row.role_id for row in assigned})
 
 
 def _roles(connection: sa.Connection) -> dict[int, Role]:

@@ -19,8 +19,6 @@ def _default(value: Any) -> Any:
         return orjson.Fragment(format(value, "f")) if value.is_finite() else None
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
-    if isinstance(value, int):
-        return orjson.Fragment(str(value))  # beyond 64 bits
     if hasattr(value, "isoformat"):
         return value.isoformat(" ") if hasattr(value, "hour") and hasattr(value, "year") else value.isoformat()
     if isinstance(value, set | frozenset):
