@@ -22,6 +22,13 @@ def test_the_types_that_databases_bring() -> None:
     assert json.dumps(value) == (b'{"d":"2024-01-02","t":"2024-01-02 03:04:05","c":"03:04:00","b":"AP8="}')
 
 
+def test_what_the_fast_path_refuses_is_spelled_out() -> None:
+    assert (
+        json.dumps({"n": [2**70, -1], "t": "a\ud800b", "ok": True})
+        == b'{"n":[1180591620717411303424,-1],"t":"a?b","ok":true}'
+    )
+
+
 @pytest.mark.parametrize("text", ["{bad", "", "[1,", "NaN", '{"a":1}x', "[" * 100_000])
 def test_malformed_json_is_a_400(text: str) -> None:
     """Checklist 8."""

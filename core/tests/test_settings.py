@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from trunkline.db.engines import url_of
 from trunkline.settings import BadSettings, Settings, load, open_vault
 
 
@@ -25,7 +26,7 @@ def test_the_names_that_operators_know(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DF_INSTALL", "Docker")
     settings = load()
     assert (settings.cache_driver, settings.install) == ("memory", "Docker")
-    assert settings.database_url().render_as_string() == "postgresql+psycopg://u:***@db.internal/tl"
+    assert url_of(settings).render_as_string() == "postgresql+psycopg://u:***@db.internal/tl"
     assert "canary" not in repr(settings)
 
 

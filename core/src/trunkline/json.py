@@ -28,7 +28,23 @@ def _default(value: Any) -> Any:
 
 def dumps(value: Any) -> bytes:
     """Serialize ``value`` to compact UTF-8 JSON."""
-    return orjson.dumps(value, _default, OPTIONS)
+    try:
+        return orjson.dumps(value, _default, OPTIONS)
+    except TypeError:
+        return orjson.dumps(_mended(value), _default, OPTIONS)
+
+
+def _mended(value: Any) -> Any:
+    """Spell out what orjson refuses: integers beyond 64 bits, and text with lone surrogates."""
+    if isinstance(value, dict):
+        return {_mended(key): _mended(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(one) for one in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
 
 
 def loads(data: bytes | str) -> Any:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import URL
 
 from trunkline import vault
+from trunkline.db import engines
 from trunkline.errors import TrunklineError
 
 
@@ -47,8 +47,8 @@ class Settings(BaseSettings):
         "APP_URL", default="http://localhost", help="External address, for links in mails and redirects."
     )
     debug: bool = _env("APP_DEBUG", default=False, help="Log more; replies stay the same.")
-    db_connection: Literal["sqlite", "pgsql", "mysql"] = _env(
-        "DB_CONNECTION", default="sqlite", help="Kind of system database: sqlite, pgsql or mysql."
+    db_connection: engines.Kind = _env(
+        "DB_CONNECTION", default=engines.EMBEDDED, help="Kind of system database: sqlite, pgsql or mysql."
     )
     db_host: str = _env("DB_HOST", default="127.0.0.1", help="System database host.")
     db_port: int | None = _env("DB_PORT", default=None, help="System database port; the usual one unless given.")
@@ -128,21 +128,6 @@ class Settings(BaseSettings):
     )
     # Which plugins are loaded; None is all that are installed. For isolating a fault.
     plugins: str | None = _env("TRUNKLINE_PLUGINS", default=None, help="Load only these plugins, comma separated.")
-
-    def database_url(self) -> URL:
-        """Answer the address of the system database."""
-        if self.db_connection == "sqlite":
-            name = self.db_database or "system.sqlite"
-            return URL.create("sqlite", database=str(self.storage.resolve() / name))
-        drivers = {"pgsql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-        return URL.create(
-            drivers[self.db_connection],
-            username=self.db_username or None,
-            password=self.db_password.get_secret_value() or None,
-            host=self.db_host,
-            port=self.db_port,
-            database=self.db_database or "trunkline",
-        )
 
     def databases_folder(self) -> Path:
         """Answer the folder where SQLite services keep files that are named without a path."""

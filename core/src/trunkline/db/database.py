@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 
-from trunkline.db import tables
+from trunkline.db import engines, tables
 from trunkline.errors import Unavailable
 from trunkline.revisions import CONFIG, SESSIONS, Revisions
 from trunkline.settings import BadSettings, Settings
@@ -29,14 +29,14 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         """Make the engine; nothing connects yet."""
         self.settings = settings
-        url = settings.database_url()
+        url = engines.url_of(settings)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             settings.storage.mkdir(parents=True, exist_ok=True)
         try:
             self.engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, pool_size=8, max_overflow=8)
         except ModuleNotFoundError as error:
-            extra = {"pgsql": "postgresql", "mysql": "mysql"}[settings.db_connection]
+            extra = engines.EXTRAS[settings.db_connection]
             raise BadSettings(f"DB_CONNECTION needs a driver. Try: pip install 'trunkline[{extra}]'") from error
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)

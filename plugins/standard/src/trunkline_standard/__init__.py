@@ -1,0 +1,1 @@
+"""What most people want of Trunkline, as one package to install; its dependencies are all that it has."""

@@ -1,0 +1,71 @@
+"""Start a gateway as its users do, in a process of its own, and stop it with Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+TRUNKLINE = Path(sys.executable).with_name("trunkline")
+# Seconds that a program may live at most, so that nothing hangs.
+PATIENCE = 300.0
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Take over what programs need, but no setting of a gateway and no import path of this test run."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+    return {name: os.environ[name] for name in kept if name in os.environ} | more
+
+
+@contextmanager
+def started(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run a program until the block ends, then interrupt it as Ctrl-C does; kill it when it overstays."""
+    with subprocess.Popen(
+        list(map(str, command)), cwd=cwd, env=env or clean_environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        guard = threading.Timer(PATIENCE, process.kill)
+        guard.start()
+        try:
+            yield process
+            interrupt(process)
+        finally:
+            guard.cancel()
+            process.kill()
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C, unless the program has ended already, and wait for its end."""
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+
+
+def answering(url: str) -> httpx2.Client:
+    """Wait until a gateway answers and give a client for it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if httpx2.get(f"{url}/status").status_code == 200:
+                return httpx2.Client(base_url=url, timeout=30)
+        except httpx2.TransportError:
+            time.sleep(0.05)
+    raise TimeoutError(url)
+
+
+def log_in(client: httpx2.Client, email: str, password: str) -> None:
+    """Log in as an admin; later calls of the client carry the session."""
+    reply = client.post("/api/v2/system/admin/session", json={"email": email, "password": password})
+    assert reply.status_code == 200, reply.text
+    client.headers["X-DreamFactory-Session-Token"] = reply.json()["session_token"]
