@@ -1,0 +1,1 @@
+"""A Trunkline gateway on real data, set up by one command: `trunkline demo`."""
