@@ -1,0 +1,1 @@
+"""CSV, XML and NDJSON in requests and replies."""
