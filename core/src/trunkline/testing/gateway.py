@@ -127,8 +127,7 @@ class Gateway:
             values = dict(row)
             name = values.pop("service")
             values["service_id"] = self._service_id(name) if name is not None else None
-            if values.get("filters"):
-                values["filters"] = _text(values["filters"])
+            values["filters"] = _text(values["filters"]) if values.get("filters") else None
             self._insert(tables.role_service_access, role_id=role["id"], **{"requestor_mask": 3, **values})
         return int(role["id"])
 
