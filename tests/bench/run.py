@@ -36,8 +36,8 @@ def fill(path: Path) -> None:
         database.executemany(
             "insert into contact values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (i, "Ann", f"Last{i:05}", f"u{i}@example.com", 18 + i % 60, i * 7919 % 1_000_000 / 100, i**0.5, i % 3 != 0,
-                 "DE", "1950-01-02", "2024-01-01 00:01:00", f"note {i}")
+                (i, "Ann", f"Last{i:05}", f"u{i}@example.com", 18 + i % 60, i * 7919 % 1_000_000 / 100, i**0.5,
+                 i % 3 != 0, "DE", "1950-01-02", "2024-01-01 00:01:00", f"note {i}")
                 for i in range(1, 10_001)
             ),
         )  # fmt: skip

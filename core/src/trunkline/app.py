@@ -130,6 +130,9 @@ class App:
                 self.services.prune()
             except TrunklineError as error:
                 log.warning("polling the system database failed: %s", error.message)
+            except Exception:
+                # Whatever it was, the next second is another chance; without polling other nodes' changes would be lost.
+                log.exception("polling the system database failed")
 
     def extra_resources(self, service_type: str) -> list[type[Resource]]:
         """Ask the plugins for resources to add to a service type."""

@@ -13,7 +13,7 @@ from trunkline import json
 from trunkline.settings import BadSettings, Settings
 
 GROUP = "trunkline.caches"
-FOREVER = 10 * 365 * 86400
+_WRITES_PER_PURGE = 1000
 
 
 class SharedCache(ABC):
@@ -111,17 +111,28 @@ class FileCache(SharedCache):
         """Open or create the file."""
         settings.storage.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        self._writes = 0
         self._db = sqlite3.connect(
             settings.storage / "cache.sqlite", timeout=30, isolation_level=None, check_same_thread=False
         )
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
         self._db.execute("create table if not exists item (key text primary key, value blob, ends real) without rowid")
-        self._db.execute("delete from item where ends < ?", (time.time(),))
+        self._purge()
 
     def _run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
+
+    def _write(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a changing statement; what has expired leaves now and then, so that the file does not grow for ever."""
+        self._writes += 1
+        if self._writes % _WRITES_PER_PURGE == 0:
+            self._purge()
+        return self._run(sql, *values)
+
+    def _purge(self) -> None:
+        self._run("delete from item where ends < ?", time.time())
 
     def get(self, key: str) -> Any:
         """Answer the value, or None when absent or expired."""
@@ -130,12 +141,12 @@ class FileCache(SharedCache):
 
     def set(self, key: str, value: Any, ttl: float) -> None:
         """Store a value for ``ttl`` seconds."""
-        self._run("insert or replace into item values (?, ?, ?)", key, json.dumps(value), time.time() + ttl)
+        self._write("insert or replace into item values (?, ?, ?)", key, json.dumps(value), time.time() + ttl)
 
     def add(self, key: str, value: Any, ttl: float) -> bool:
         """Store a value unless the key is there, in one statement."""
         now = time.time()
-        rows = self._run(
+        rows = self._write(
             "insert into item values (?, ?, ?) on conflict (key)"
             " do update set value = excluded.value, ends = excluded.ends where item.ends <= ? returning 1",
             key, json.dumps(value), now + ttl, now,
@@ -145,7 +156,7 @@ class FileCache(SharedCache):
     def increment(self, key: str, ttl: float) -> int:
         """Count one up, in one statement."""
         now = time.time()
-        rows = self._run(
+        rows = self._write(
             "insert into item values (?, '1', ?) on conflict (key) do update set"
             " value = case when item.ends > ? then cast(cast(item.value as integer) + 1 as text) else '1' end,"
             " ends = case when item.ends > ? then item.ends else excluded.ends end returning cast(value as integer)",

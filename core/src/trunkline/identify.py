@@ -87,7 +87,7 @@ def api_key_of(call: Call) -> str | None:
 def token_of(call: Call) -> str | None:
     """Read the session token from the Authorization header, its own header, query or body."""
     authorization = call.headers.get("authorization")
-    if authorization and "Bearer" in authorization[:8]:
+    if authorization and authorization[:7].lower() == "bearer ":
         return authorization[7:].strip() or None
     found = call.headers.get("x-dreamfactory-session-token") or call.params.get("session_token")
     if not found and isinstance(call.body, dict):
