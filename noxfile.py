@@ -88,6 +88,12 @@ def packages(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def docs(session: nox.Session) -> None:
+    """Render the pages that come from code; `-- --check` only says which are stale."""
+    run(session, "python", "tests/docs_render.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
 def build(session: nox.Session) -> None:
     """Build wheels of everything, or of the packages named after `--`, into dist/."""
     run(session, "python", "tests/packages_build.py", "dist", *session.posargs)

@@ -1,8 +1,8 @@
 """What we measure against: a hand-written Starlette route over sqlite3, with nothing round it.
 
 It has no authentication, no roles, no filters, no paging: it is what somebody would write for this one table, as lean
-as Starlette and sqlite3 allow. It even queries on the event loop, which spares it the hop to a thread that a server with
-more than one client should make.
+as Starlette and sqlite3 allow. It even queries on the event loop, which spares it the hop to a thread that a server
+with more than one client should make.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class App:
             except TrunklineError as error:
                 log.warning("polling the system database failed: %s", error.message)
             except Exception:
-                # Whatever it was, the next second is another chance; without polling other nodes' changes would be lost.
+                # Whatever it was, the next second is another chance; without polling, changes of others would be lost.
                 log.exception("polling the system database failed")
 
     def extra_resources(self, service_type: str) -> list[type[Resource]]:

@@ -7,7 +7,7 @@ from importlib.metadata import Distribution, distributions
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import SecretStr
+from pydantic import AliasChoices, SecretStr
 
 from trunkline import json
 from trunkline.app import App
@@ -74,10 +74,14 @@ def setting_lines(settings: Settings) -> list[str]:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
             value = MASK if value.get_secret_value() else ""
-        alias = info.validation_alias
-        variable = alias.choices[0] if alias is not None and hasattr(alias, "choices") else name.upper()
-        lines.append(f"{variable!s:28} {'' if value is None else value!s:28} {info.description or ''}")
+        lines.append(f"{variable_of(name):28} {'' if value is None else value!s:28} {info.description or ''}")
     return lines
+
+
+def variable_of(name: str) -> str:
+    """Answer the environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else name.upper()
 
 
 async def rotate(settings: Settings) -> int:
