@@ -1,0 +1,1 @@
+"""The database family: tables, records and schemas of any engine in one REST dialect."""

@@ -1,0 +1,297 @@
+"""What is known of a database's tables: Table, Column, Relation, and how clients see them (database-api 13.2-13.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from trunkline.errors import BadRequest
+
+ConstraintKind = Literal["PRIMARY KEY", "UNIQUE", "FOREIGN KEY"]
+RelationKind = Literal["belongs_to", "has_many", "has_one", "many_many"]
+_SIBILANTS = ("s", "x", "z", "ch", "sh")
+
+
+def label_of(name: str) -> str:
+    """Turn a name into words in title case: ``contact_tag`` → ``Contact Tag``."""
+    return " ".join(word[:1].upper() + word[1:] for word in name.replace("_", " ").replace(".", " ").split())
+
+
+def plural_of(label: str) -> str:
+    """Answer the English plural of a label, of its last word."""
+    if label.endswith("y") and label[-2:-1] not in "aeiou":
+        return f"{label[:-1]}ies"
+    return f"{label}es" if label.endswith(_SIBILANTS) else f"{label}s"
+
+
+# Identity is equality: a table that was described anew is another one, and so is what was compiled for it.
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column; ``type`` is the simple type of database-api 13.5, ``db_type`` the engine's own declaration."""
+
+    name: str
+    type: str
+    db_type: str
+    alias: str | None = None
+    label: str = ""
+    description: str | None = None
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    default: Any = None
+    allow_null: bool = True
+    fixed_length: bool = False
+    supports_multibyte: bool = False
+    auto_increment: bool = False
+    is_primary_key: bool = False
+    is_unique: bool = False
+    is_index: bool = False
+    ref_table: str | None = None
+    ref_field: str | None = None
+    ref_on_update: str | None = None
+    ref_on_delete: str | None = None
+    # Filled by the engine from the row itself, so nobody may write it.
+    is_generated: bool = False
+
+    @cached_property
+    def key(self) -> str:
+        """The name under which clients see the column."""
+        return self.alias or self.name
+
+    @property
+    def required(self) -> bool:
+        """Say whether an insert must bring a value."""
+        return not (self.allow_null or self.auto_increment or self.is_generated) and self.default is None
+
+    def describe(self) -> dict[str, Any]:
+        """Render the field object."""
+        return {
+            "alias": self.alias,
+            "name": self.name,
+            "label": self.label or label_of(self.name),
+            "description": self.description,
+            "native": [],
+            "type": self.type,
+            "db_type": self.db_type,
+            "length": self.length,
+            "precision": self.precision,
+            "scale": self.scale,
+            "default": self.default,
+            "required": self.required,
+            "allow_null": self.allow_null,
+            "fixed_length": self.fixed_length,
+            "supports_multibyte": self.supports_multibyte,
+            "auto_increment": self.auto_increment,
+            "is_primary_key": self.is_primary_key,
+            "is_unique": self.is_unique,
+            "is_index": self.is_index,
+            "is_foreign_key": self.ref_table is not None,
+            "ref_table": self.ref_table,
+            "ref_field": self.ref_field,
+            "ref_on_update": self.ref_on_update,
+            "ref_on_delete": self.ref_on_delete,
+            "picklist": None,
+            "validation": None,
+            "db_function": None,
+            "is_virtual": False,
+            "is_aggregate": False,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """How records of a table lead to records of another (or the same) one; ``field`` is the column on this side."""
+
+    name: str
+    type: RelationKind
+    field: str
+    ref_service_id: int
+    ref_table: str
+    ref_field: str
+    ref_on_update: str | None = None
+    ref_on_delete: str | None = None
+    junction_service_id: int | None = None
+    junction_table: str | None = None
+    junction_field: str | None = None
+    junction_ref_field: str | None = None
+    alias: str | None = None
+    label: str = ""
+    description: str | None = None
+    is_virtual: bool = False
+    always_fetch: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name under which clients see the relation."""
+        return self.alias or self.name
+
+    @property
+    def is_single(self) -> bool:
+        """Say whether a record has at most one related record."""
+        return self.type in ("belongs_to", "has_one")
+
+    def describe(self) -> dict[str, Any]:
+        """Render the relation object; the last two keys are part of the dialect and mean nothing."""
+        return {
+            "alias": self.alias,
+            "name": self.name,
+            "label": self.label or label_of(self.name),
+            "description": self.description,
+            "native": [],
+            "type": self.type,
+            "field": self.field,
+            "is_virtual": self.is_virtual,
+            "ref_service_id": self.ref_service_id,
+            "ref_table": self.ref_table,
+            "ref_field": self.ref_field,
+            "ref_on_update": self.ref_on_update,
+            "ref_on_delete": self.ref_on_delete,
+            "junction_service_id": self.junction_service_id,
+            "junction_table": self.junction_table,
+            "junction_field": self.junction_field,
+            "junction_ref_field": self.junction_ref_field,
+            "always_fetch": self.always_fetch,
+            "flatten": False,
+            "flatten_drop_prefix": False,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A key, unique or foreign key constraint as table descriptions list it."""
+
+    name: str
+    kind: ConstraintKind
+    columns: tuple[str, ...]
+    ref_table: str | None = None
+    ref_columns: tuple[str, ...] = ()
+    on_update: str | None = None
+    on_delete: str | None = None
+
+    @classmethod
+    def of(cls, table: TableName, kind: ConstraintKind, columns: Sequence[str], name: str | None = None) -> Constraint:
+        """Build a constraint, named as PostgreSQL would where it has no name of its own."""
+        named = tuple(str(column) for column in columns)
+        ending = {"PRIMARY KEY": "pkey", "UNIQUE": f"{'_'.join(named)}_key", "FOREIGN KEY": f"{'_'.join(named)}_fkey"}
+        return cls(str(name or f"{table.name}_{ending[kind]}"), kind, named)
+
+    def describe(self, table: TableName) -> dict[str, Any]:
+        """Render the constraint object of a table."""
+        return {
+            "constraint_type": self.kind,
+            "constraint_schema": table.schema,
+            "constraint_name": self.name,
+            "table_schema": table.schema,
+            "table_name": table.name,
+            "column_name": ", ".join(self.columns),
+            "referenced_table_schema": table.schema if self.ref_table else None,
+            "referenced_table_name": self.ref_table,
+            "referenced_column_name": ", ".join(self.ref_columns) or None,
+            "update_rule": self.on_update,
+            "delete_rule": self.on_delete,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table or view in the list of a database: its own name, its schema, and the name that clients use for both."""
+
+    name: str
+    schema: str | None = None
+    public: str = ""
+    is_view: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name in paths: bare in the default schema, else ``schema.name``."""
+        return self.public or self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table or view with everything that requests need to know of it."""
+
+    identity: TableName
+    columns: tuple[Column, ...]
+    relations: tuple[Relation, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    alias: str | None = None
+    label: str = ""
+    plural: str = ""
+    description: str | None = None
+    name_field: str | None = None
+    primary_key: tuple[Column, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "primary_key", tuple(one for one in self.columns if one.is_primary_key))
+
+    @property
+    def name(self) -> str:
+        """The real name, with its schema where that is not the default one."""
+        return self.identity.key
+
+    @property
+    def is_view(self) -> bool:
+        """Say whether the table is a view."""
+        return self.identity.is_view
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by lower-case alias or name."""
+        return {one.key.lower(): one for one in self.columns}
+
+    @cached_property
+    def by_real_name(self) -> dict[str, Column]:
+        """The columns by their own names, as plans spell them."""
+        return {one.name: one for one in self.columns}
+
+    @cached_property
+    def relations_by_name(self) -> dict[str, Relation]:
+        """The relations by lower-case alias or name."""
+        return {one.key.lower(): one for one in self.relations}
+
+    def column(self, name: str) -> Column | None:
+        """Find a column by the name that a client uses, in any case."""
+        return self.by_name.get(name) or self.by_name.get(name.strip().lower())
+
+    def columns_named(self, names: Sequence[str]) -> tuple[Column, ...]:
+        """Find columns, without repetition and in the order asked; raises BadRequest that names an unknown one."""
+        found: dict[Column, None] = {}
+        for name in names:
+            column = self.column(name)
+            if column is None:
+                raise BadRequest(f"Invalid field requested: {name.strip()[:128]}")
+            found[column] = None
+        return tuple(found)
+
+    def listed(self) -> dict[str, Any]:
+        """Render what lists of tables show."""
+        return listed(self.identity, self.label, self.plural, self.description)
+
+    def describe(self, access: int) -> dict[str, Any]:
+        """Render the table object; ``access`` is the caller's verb mask."""
+        return {
+            "alias": self.alias,
+            **self.listed(),
+            "primary_key": [one.name for one in self.primary_key],
+            "name_field": self.name_field,
+            "field": [one.describe() for one in self.columns],
+            "related": [one.describe() for one in self.relations],
+            "constraints": {one.name: one.describe(self.identity) for one in self.constraints},
+            "access": access,
+        }
+
+
+def listed(table: TableName, label: str = "", plural: str = "", description: str | None = None) -> dict[str, Any]:
+    """Render a table as lists show it, before it was described."""
+    label = label or label_of(table.name)
+    return {
+        "name": table.key,
+        "label": label,
+        "description": description,
+        "native": [],
+        "plural": plural or plural_of(label),
+        "is_view": table.is_view,
+    }

@@ -1,0 +1,1 @@
+"""Hooks of the database family: it needs none yet; its service types come from the connectors."""

@@ -1,0 +1,97 @@
+"""A record on its way in: known fields, typed and checked, apart from what is meant for related records (9.1, 9.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trunkline.errors import BadRequest
+from trunkline_database import types
+from trunkline_database.filter_parser import parse_value
+from trunkline_database.filters import Function
+from trunkline_database.model import Column, Relation, Table
+from trunkline_database.params import NO_RECORDS
+from trunkline_database.plan import Target
+from trunkline_database.store import Arithmetic
+
+_ARITHMETIC = re.compile(r"\s*(\w{1,128})\s*([-+*/])\s*(\d{1,15}(?:\.\d{1,15})?)\s*", re.ASCII)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The values of a record by real column name, and what it says about related records."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    nested: dict[Relation, Any] = field(default_factory=dict)
+
+
+def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
+    """Check a record; raises BadRequest that names the field. Unknown keys are dropped, as recorded."""
+    if not isinstance(record, Mapping):
+        raise BadRequest(NO_RECORDS)
+    table, prepared = target.table, Prepared()
+    filled = _filled(target, record)
+    for name, value in filled.items():
+        column = table.column(str(name))
+        if column is not None:
+            if _is_settable(column, value):
+                prepared.values[column.name] = _value(table, column, value, creating)
+        elif (relation := table.relations_by_name.get(str(name).lower())) is not None:
+            prepared.nested[relation] = value
+    if creating:
+        _demand_required(table, prepared)
+    return prepared
+
+
+def _filled(target: Target, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put look-ups into texts (database-api 9.1); nested records are filled when their turn comes."""
+    if not any(isinstance(value, str) and "{" in value for value in record.values()):
+        return record
+    lookups = target.service.app.lookups(target.call)
+    return {name: lookups.fill(value) if isinstance(value, str) else value for name, value in record.items()}
+
+
+def _is_settable(column: Column, value: Any) -> bool:
+    """Say whether a value counts: none for generated columns, no NULL for a key that the database makes."""
+    return not column.is_generated and not (column.auto_increment and value in (None, ""))
+
+
+def _value(table: Table, column: Column, value: Any, creating: bool) -> Any:
+    if isinstance(value, Mapping) and set(value) == {"expression"} and column.type != "json":
+        return _expression(table, str(value["expression"]), creating)
+    return types.stored(column, value)
+
+
+def _expression(table: Table, text: str, creating: bool) -> Function | Arithmetic:
+    """Read an expression: an allowed function, or in changes ``column op number``. No SQL goes through (D28)."""
+    found = parse_value(text)
+    if isinstance(found, Function):
+        return found
+    arithmetic = _ARITHMETIC.fullmatch(text)
+    column = table.column(arithmetic.group(1)) if arithmetic and not creating else None
+    if arithmetic is None or column is None or column.type not in types.NUMBERS:
+        raise BadRequest(f"SQL expression '{text[:128]}' is not permitted.")
+    number = float(arithmetic.group(3)) if "." in arithmetic.group(3) else int(arithmetic.group(3))
+    return Arithmetic(column, arithmetic.group(2), number)  # type: ignore[arg-type]  # one of the four in the pattern
+
+
+def _demand_required(table: Table, prepared: Prepared) -> None:
+    given = set(_columns_given(prepared))
+    for column in table.columns:
+        if column.required and column.name not in given:
+            raise BadRequest(
+                f"Required field '{column.key}' can not be NULL.",
+                context={"sqlstate": "23502", "field": column.key},
+            )
+    if not prepared.values and not prepared.nested:
+        raise BadRequest("No valid fields were found in record.")
+
+
+def _columns_given(prepared: Prepared) -> Iterator[str]:
+    """List the columns that will have values: also those that a new parent will bring."""
+    yield from prepared.values
+    for relation, value in prepared.nested.items():
+        if relation.type == "belongs_to" and value is not None:
+            yield relation.field

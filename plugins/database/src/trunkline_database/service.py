@@ -1,0 +1,123 @@
+"""DatabaseService: what all databases have in common, whatever their engine."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pydantic import field_validator
+
+from trunkline import Config, Field
+from trunkline.call import Call, Caller
+from trunkline.revisions import CONFIG
+from trunkline.service import Service
+from trunkline_database.catalogue import Catalogue
+from trunkline_database.model import Table
+from trunkline_database.params import Query
+from trunkline_database.plan import Target
+from trunkline_database.schema import SchemaResource
+from trunkline_database.store import Store
+from trunkline_database.table import TableResource
+
+DEFAULT_MAX_RECORDS = 1000
+
+
+class DatabaseConfig(Config):
+    """The settings with which every database type ends."""
+
+    allow_upsert: bool = Field(
+        default=False,
+        title="Allow Upsert",
+        description="Let PUT and PATCH create records that do not exist yet.",
+    )
+    max_records: int | None = Field(
+        default=DEFAULT_MAX_RECORDS,
+        title="Maximum Records",
+        description="Most records in one reply, at least 1; the instance's own maximum stands above it.",
+    )
+    cache_enabled: bool = Field(
+        default=False,
+        title="Data Retrieval Caching Enabled",
+        description="Keep results of reads for a while.",
+    )
+    cache_ttl: int = Field(
+        default=0,
+        title="Cache Time To Live (seconds)",
+        description="How long results are kept.",
+    )
+
+    @field_validator("max_records", mode="before")
+    @classmethod
+    def _default_when_useless(cls, value: Any) -> Any:
+        """Take what is not a number above zero for the default (database-api 18)."""
+        try:
+            return value if int(value) > 0 else DEFAULT_MAX_RECORDS
+        except (TypeError, ValueError):
+            return DEFAULT_MAX_RECORDS
+
+    @classmethod
+    def schema_entries(cls) -> list[dict[str, Any]]:
+        """Render the fields with these four at the end, where forms have always shown them."""
+        tail = DatabaseConfig.model_fields
+        return sorted(super().schema_entries(), key=lambda entry: entry["name"] in tail)
+
+
+class DatabaseService(Service):
+    """Tables, records and structure of one database; an engine brings a store."""
+
+    group = "Database"
+    resources = (SchemaResource, TableResource)
+    self_filtering: ClassVar[frozenset[str]] = frozenset({"_schema"})
+    config: DatabaseConfig
+
+    @abstractmethod
+    def open_store(self) -> Store:
+        """Make the store; it connects when first used."""
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of this service."""
+        return self.open_store()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What is known of the structure."""
+        return Catalogue(self.store, self.record.id, lambda: self.app.database.revisions[CONFIG])
+
+    async def structure_changed(self) -> None:
+        """Tell this worker and all others that tables are not what they were."""
+        await self.app.database.achange(lambda _connection: None)
+        await self.catalogue.changed()
+
+    @cached_property
+    def max_records(self) -> int:
+        """Most records in one reply."""
+        return min(self.config.max_records or DEFAULT_MAX_RECORDS, self.app.settings.max_records)
+
+    def target(self, call: Call, table: Table, query: Query, verb: str, component: str | None = None) -> Target:
+        """Answer a table as a call may see it; the component is that of a related table unless given."""
+        return Target(
+            self, call, table, query, verb, f"_table/{table.name.lower()}" if component is None else component
+        )
+
+    async def access_list(self, caller: Caller) -> list[str]:
+        """List the components that a role editor may offer (database-api 2)."""
+        found: list[str] = []
+        for component in await super().access_list(caller):
+            found.append(component)
+            if component in ("_schema/*", "_table/*"):
+                base = component.removesuffix("/*")
+                for name in await self.catalogue.names():
+                    if caller.mask(self.record, f"{base}/{name.key.lower()}"):
+                        found += [f"{base}/{name.key}/", f"{base}/{name.key}/*"]
+        return found
+
+    async def flush(self) -> None:
+        """Forget the structure; called when the service's cache is cleared."""
+        await self.catalogue.changed()
+
+    async def close(self) -> None:
+        """Close the store, if it was ever opened."""
+        if "store" in self.__dict__:
+            await self.store.close()

@@ -1,0 +1,209 @@
+"""The store of SQL engines: plans become statements, drivers run them, errors become typed ones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from trunkline.errors import BadRequest, TrunklineError
+from trunkline_database.definition import ColumnDefinition, TableDefinition
+from trunkline_database.filters import Function, Node
+from trunkline_database.model import Column, Table, TableName
+from trunkline_database.plan import Select
+from trunkline_database.relations import ForeignKey
+from trunkline_database.resolve import every
+from trunkline_database.sql import ddl, introspect
+from trunkline_database.sql.compile import Compiler
+from trunkline_database.sql.dialect import Dialect
+from trunkline_database.sql.driver import Bound, Driver, Ran, Session, TooSlow
+from trunkline_database.sql.errors import Verb, typed
+from trunkline_database.store import Row, Rows, Store, Transaction
+
+T = TypeVar("T")
+
+
+class _SqlRows(Rows):
+    """Rows through a session, with a compiler that all sessions of a store share."""
+
+    def __init__(self, session: Session, compiler: Compiler) -> None:
+        self._session = session
+        self._compiler = compiler
+        self._dialect = compiler.dialect
+
+    async def select(self, plan: Select) -> list[Row]:
+        statement, values = self._compiler.select(plan)
+        bound = statement.bound(values)
+        with self._translated("read"):
+            if statement.may_be_quick():
+                try:
+                    found = await self._session.fetch(statement.text, bound, small=True)
+                except TooSlow:
+                    statement.was_quick(False)
+                else:
+                    statement.was_quick(True)
+                    return statement.rows(found)
+            return statement.rows(await self._session.fetch(statement.text, bound))
+
+    async def count(self, plan: Select) -> int:
+        if not plan.group and any(not isinstance(one, Column) for one in plan.fields):
+            return 1  # aggregates of a whole table are one row
+        statement, values = self._compiler.count(plan)
+        with self._translated("read"):
+            ((number,),) = await self._session.fetch(statement.text, statement.bound(values))
+        return int(number)
+
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]) -> list[Row]:
+        if len({tuple(row) for row in rows}) == 1 and not any(_has_functions(row) for row in rows):
+            return await self._insert_alike(table, rows, returning)
+        if len(rows) == 1:
+            return await self._insert_alike(table, rows, returning)
+        return [one for row in rows for one in await self._insert_alike(table, [row], returning)]
+
+    async def _insert_alike(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]
+    ) -> list[Row]:
+        statement, values_of = self._compiler.insert(table, rows[0], returning)
+        many = [statement.bound(values_of(row)) for row in rows]
+        with self._translated("insert"):
+            if len(many) == 1:
+                done = [await self._session.run(statement.text, many[0])]
+            else:
+                done = await self._session.run_each(statement.text, many)
+        if statement.keys:
+            return [one for ran in done for one in statement.rows(ran.rows)]
+        return [await self._read_back(table, row, ran, returning) for row, ran in zip(rows, done, strict=True)]
+
+    async def _read_back(self, table: Table, row: Mapping[str, Any], ran: Ran, returning: Sequence[Column]) -> Row:
+        """Answer what an engine without RETURNING was given or made, and read the rest."""
+        known = {column.name: ran.last_id for column in table.primary_key if column.auto_increment} | dict(row)
+        certain = all(column.name in known and not isinstance(known[column.name], Function) for column in returning)
+        key = tuple(known.get(column.name) for column in table.primary_key)
+        if certain or not key:
+            return {column.key: known.get(column.name) for column in returning}
+        found = await self.select(Select(table, tuple(returning), every(table.primary_key, key)))
+        return found[0] if found else {}
+
+    async def update(self, table: Table, where: Node | None, values: Mapping[str, Any]) -> int:
+        statement, collected = self._compiler.update(table, where, values)
+        with self._translated("update"):
+            return (await self._session.run(statement.text, statement.bound(collected))).count
+
+    async def delete(self, table: Table, where: Node | None) -> int:
+        statement, collected = self._compiler.delete(table, where)
+        with self._translated("delete"):
+            return (await self._session.run(statement.text, statement.bound(collected))).count
+
+    @contextlib.contextmanager
+    def _translated(self, verb: Verb) -> Iterator[None]:
+        try:
+            yield
+        except (TrunklineError, TooSlow):
+            raise
+        except Exception as error:
+            raise _translation(self._dialect, error, verb) from error
+
+
+class _SqlTransaction(_SqlRows, Transaction):
+    def __init__(self, session: Bound, compiler: Compiler) -> None:
+        super().__init__(session, compiler)
+        self._bound = session
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        async with self._bound.savepoint():
+            yield
+
+
+class SqlStore(_SqlRows, Store):
+    """One SQL database."""
+
+    def __init__(self, driver: Driver, dialect: Dialect) -> None:
+        """Put driver and dialect together; nothing connects yet."""
+        super().__init__(driver, Compiler(dialect))
+        self._driver = driver
+        self._foreign_keys: list[ForeignKey] | None = None
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; errors of BEGIN and COMMIT are typed as well."""
+        with self._translated("update"):
+            async with self._driver.transaction() as bound:
+                yield _SqlTransaction(bound, self._compiler)
+
+    async def tables(self) -> list[TableName]:
+        """List tables and views."""
+        return await self._inspect(introspect.list_tables)
+
+    async def describe(self, table: TableName, service_id: int) -> Table | None:
+        """Describe a table; the foreign keys of the whole database are read once, as relations lead both ways."""
+        keys = self._foreign_keys
+
+        def work(connection: sa.Connection) -> tuple[Table | None, list[ForeignKey]]:
+            known = keys if keys is not None else self._dialect.foreign_keys(connection)
+            return introspect.describe(connection, self._dialect, table, known, service_id), known
+
+        found, self._foreign_keys = await self._inspect(work)
+        return found
+
+    async def flush(self) -> None:
+        """Forget the foreign keys."""
+        self._foreign_keys = None
+
+    async def create_table(self, definition: TableDefinition) -> None:
+        """Make a table."""
+        ddl.check(definition.columns)
+        await self._alter(lambda connection: ddl.create_table(connection, self._dialect, definition))
+
+    async def add_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
+        """Add columns, all or none."""
+        ddl.check(columns)
+
+        def work(connection: sa.Connection) -> None:
+            for one in columns:
+                ddl.add_column(connection, self._dialect, table.identity, one)
+
+        await self._alter(work)
+
+    async def alter_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
+        """Change declarations; raises BadRequest, as the engines that can will override this."""
+        names = ", ".join(one.name for one in columns)
+        raise BadRequest(f"Existing fields can not be changed in this kind of database: {names}.")
+
+    async def drop_column(self, table: Table, column: Column) -> None:
+        """Drop a column."""
+        await self._alter(lambda connection: ddl.drop_column(connection, self._dialect, table.identity, column))
+
+    async def drop_table(self, table: Table) -> None:
+        """Drop a table or view."""
+        await self._alter(lambda connection: ddl.drop_table(connection, self._dialect, table))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._driver.close()
+
+    async def _inspect(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._translated("read"):
+            return await self._driver.inspect(work)
+
+    async def _alter(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._translated("define"):
+            return await self._driver.alter(work)
+
+
+def _has_functions(row: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, Function) for value in row.values())
+
+
+def _translation(dialect: Dialect, error: Exception, verb: Verb) -> Exception:
+    original = getattr(error, "orig", None) or error
+    if not _is_driver_error(dialect, original):
+        return error
+    return typed(original, dialect.diagnose(original), verb)
+
+
+def _is_driver_error(dialect: Dialect, error: BaseException) -> bool:
+    known = dialect.sa.loaded_dbapi.Error
+    return isinstance(error, known | sa.exc.SQLAlchemyError | OverflowError | TimeoutError)

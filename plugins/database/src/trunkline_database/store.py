@@ -1,0 +1,112 @@
+"""What an engine must be able to do; everything above is written against this alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from trunkline.errors import Unavailable
+from trunkline_database.definition import ColumnDefinition, TableDefinition
+from trunkline_database.filters import Node
+from trunkline_database.model import Column, Table, TableName
+from trunkline_database.plan import Select
+
+Row = dict[str, Any]
+
+
+class StaleSchema(Unavailable):
+    """The target no longer is as it was described; describing it anew and trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """A new value that is computed from the stored one: ``column op number``."""
+
+    column: Column
+    operator: Literal["+", "-", "*", "/"]
+    number: int | float
+
+
+class Rows(ABC):
+    """Reading and changing rows, on the engine itself or inside a transaction.
+
+    Rows go out as dictionaries by ``Column.key`` and come in by ``Column.name``, with values as ``types`` makes them;
+    also ``Function`` and, in updates, ``Arithmetic``. Trees name columns by their real names, their values are typed.
+    """
+
+    @abstractmethod
+    async def select(self, plan: Select) -> list[Row]:
+        """Read rows."""
+
+    @abstractmethod
+    async def count(self, plan: Select) -> int:
+        """Count the rows that a plan would read without its limit and offset: groups where it groups."""
+
+    @abstractmethod
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]) -> list[Row]:
+        """Insert rows, all or none, and answer these columns of each in order."""
+
+    @abstractmethod
+    async def update(self, table: Table, where: Node | None, values: Mapping[str, Any]) -> int:
+        """Change the rows that match and answer their number; None is every row."""
+
+    @abstractmethod
+    async def delete(self, table: Table, where: Node | None) -> int:
+        """Delete the rows that match and answer their number; None is every row."""
+
+
+class Transaction(Rows):
+    """A store bound to one connection: all of it happens, or nothing."""
+
+    @abstractmethod
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Open a part that is undone alone when it raises."""
+
+
+class Store(Rows):
+    """One database of an engine."""
+
+    # More keys than this are sent in several statements.
+    most_keys: ClassVar[int] = 10_000
+
+    @abstractmethod
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction: committed at the end, rolled back when it raises."""
+
+    @abstractmethod
+    async def tables(self) -> list[TableName]:
+        """List tables and views."""
+
+    @abstractmethod
+    async def describe(self, table: TableName, service_id: int) -> Table | None:
+        """Describe a table with its relations, or answer None when it is gone."""
+
+    @abstractmethod
+    async def create_table(self, definition: TableDefinition) -> None:
+        """Make a table."""
+
+    @abstractmethod
+    async def add_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
+        """Add columns to a table."""
+
+    @abstractmethod
+    async def alter_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
+        """Change the declarations of columns; raises BadRequest where the engine cannot."""
+
+    @abstractmethod
+    async def drop_column(self, table: Table, column: Column) -> None:
+        """Drop a column with its values."""
+
+    @abstractmethod
+    async def drop_table(self, table: Table) -> None:
+        """Drop a table with its rows."""
+
+    async def flush(self) -> None:
+        """Forget what is known of the target's structure."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,84 @@
+"""``_table``: the list of tables, and records by verb and path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trunkline.call import Call, verbs_of
+from trunkline.errors import BadRequest, NotFound
+from trunkline.service import Resource
+from trunkline_database import changes, creates, deletes, reads
+from trunkline_database.listing import table_list
+from trunkline_database.params import read_query
+from trunkline_database.plan import Target
+from trunkline_database.store import StaleSchema
+
+if TYPE_CHECKING:
+    from trunkline_database.service import DatabaseService
+
+
+class TableResource(Resource):
+    """Records of tables and views."""
+
+    name = "_table"
+    label = "Table"
+    description = "Tables and views, with their records."
+    service: DatabaseService
+
+    async def handle(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Answer a call; when the table was changed behind our back, look at it anew, and try a read again."""
+        try:
+            return await super().handle(call, rest)
+        except StaleSchema:
+            await self.service.catalogue.changed()
+            if call.method != "GET":
+                raise
+            return await super().handle(call, rest)
+
+    async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """List tables, or read records."""
+        if not rest:
+            return await table_list(self.service, call, self.name, verbs_of)
+        target = await self._target(call, rest)
+        if len(rest) > 1:
+            return await reads.by_id(target, rest[1])
+        return await reads.several(target)
+
+    async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Create records."""
+        target = await self._target(call, rest)
+        if len(rest) > 1:
+            raise BadRequest("Create record by identifier not currently supported.")
+        return await creates.create(target)
+
+    async def put(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Change records; on records PUT keeps what is not sent, as PATCH does (database-api 9.3)."""
+        return await self._change(call, rest)
+
+    async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Change records."""
+        return await self._change(call, rest)
+
+    async def delete(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Delete records."""
+        target = await self._target(call, rest)
+        if len(rest) > 1:
+            return await deletes.delete_one(target, rest[1])
+        return await deletes.delete_several(target)
+
+    async def _change(self, call: Call, rest: tuple[str, ...]) -> Any:
+        target = await self._target(call, rest)
+        if len(rest) > 1:
+            return await changes.change_one(target, rest[1])
+        return await changes.change_several(target)
+
+    async def _target(self, call: Call, rest: tuple[str, ...]) -> Target:
+        if not rest:
+            raise BadRequest(
+                f"{call.method} requests without a resource are not currently supported by the '_table' service."
+            )
+        if len(rest) > 2:
+            raise NotFound(f"Resource '{'/'.join(rest[2:])}' not found for record '{rest[1]}'.")  # D13
+        query = read_query(call)
+        table = await self.service.catalogue.table(rest[0])
+        return self.service.target(call, table, query, call.method, call.component)
