@@ -109,7 +109,7 @@ class FileCache(SharedCache):
 
     def __init__(self, settings: Settings) -> None:
         """Open or create the file."""
-        settings.storage.mkdir(parents=True, exist_ok=True)
+        settings.storage.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._writes = 0
         self._db = sqlite3.connect(

@@ -24,7 +24,7 @@ class Revisions:
 
     def __init__(self, storage: Path) -> None:
         """Map the file, creating it when missing."""
-        storage.mkdir(parents=True, exist_ok=True)
+        storage.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(storage / "revisions", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if os.fstat(descriptor).st_size < 16:

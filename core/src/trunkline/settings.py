@@ -151,7 +151,7 @@ def open_vault(settings: Settings) -> vault.Vault:
     if settings.app_key is not None and settings.app_key.get_secret_value():
         return vault.Vault(settings.app_key.get_secret_value(), previous)
     path = settings.storage / "app.key"
-    settings.storage.mkdir(parents=True, exist_ok=True)
+    settings.storage.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         fresh = path.with_suffix(f".{secrets.token_hex(4)}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -32,9 +32,12 @@ class Database:
         url = engines.url_of(settings)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            settings.storage.mkdir(parents=True, exist_ok=True)
+            settings.storage.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self.engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, pool_size=8, max_overflow=8)
+            # Parameters stay out of error texts: they are hashes and ciphertexts, and the log is no place for them.
+            self.engine = sa.create_engine(
+                url, pool_pre_ping=not self.is_sqlite, pool_size=8, max_overflow=8, hide_parameters=True
+            )
         except ModuleNotFoundError as error:
             extra = engines.EXTRAS[settings.db_connection]
             raise BadSettings(f"DB_CONNECTION needs a driver. Try: pip install 'trunkline[{extra}]'") from error

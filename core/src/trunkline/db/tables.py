@@ -163,3 +163,7 @@ lookup = sa.Table(
     sa.Column("description", sa.String(255)),
     *_stamps(),
 )
+
+for _table in metadata.tables.values():
+    # Without this SQLite gives the id of a deleted record to the next one, and old tokens with it (D20).
+    _table.dialect_options["sqlite"]["autoincrement"] = "id" in _table.c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,12 +16,6 @@ from trunkline_system.fields import incoming
 _SYMBOLS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
 }  # fmt: skip
-_FUNCTIONS: dict[str, Callable[[], Any]] = {
-    "CURRENT_TIMESTAMP": sa.func.current_timestamp,
-    "UTC_TIMESTAMP": sa.func.current_timestamp,
-    "CURRENT_DATE": sa.func.current_date,
-    "CURRENT_TIME": sa.func.current_time,
-}
 
 
 def condition(node: Node, columns: Mapping[str, sa.Column[Any]]) -> sa.ColumnElement[bool]:
@@ -53,33 +47,39 @@ def _test(op: str, column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]
     if op == "between":
         return column.between(_value(column, value[0]), _value(column, value[1]))
     text = sa.cast(column, sa.String) if not isinstance(column.type, sa.String) else column
-    if op == "like":
-        return text.like(_text(value))
-    tests: dict[str, Callable[..., sa.ColumnElement[bool]]] = {
-        "contains": text.contains, "starts with": text.startswith, "ends with": text.endswith,
-    }  # fmt: skip
-    return tests[op](_text(value), autoescape=True)
+    # The same on every database: PostgreSQL alone would tell upper from lower case here.
+    return text.ilike(sa.literal(_pattern(op, value), sa.String()))
 
 
-def _text(value: Scalar) -> str:
-    return str(value.value) if isinstance(value, Literal) else f":{value.name}"
+def _pattern(op: str, value: Scalar) -> str | None:
+    """Put the wildcards round a value; those inside it keep their meaning, as recorded (database-api 8.2)."""
+    text = value.value if isinstance(value, Literal) else f":{value.name}"
+    if text is None:
+        return None
+    return f"{'%' * (op in ('contains', 'ends with'))}{text}{'%' * (op in ('contains', 'starts with'))}"
 
 
 def _value(column: sa.Column[Any], scalar: Scalar) -> Any:
-    """Type a value as the column is."""
+    """Type a value as the column is, and bind it: a null is bound too, so that no row matches it (D26)."""
     if isinstance(scalar, Function):
-        made = _FUNCTIONS.get(scalar.name)
-        if made is None:
-            raise BadFilter(f"Function {scalar.name} cannot be used here.")
-        return made()
+        return sa.literal(_moment(column, scalar.name), column.type)
     given = f":{scalar.name}" if isinstance(scalar, Param) else scalar.value
     if isinstance(column.type, sa.DateTime) and isinstance(given, str):
         try:
-            return datetime.fromisoformat(given.replace("Z", "+00:00")).replace(tzinfo=None)
+            moment = datetime.fromisoformat(given.replace("Z", "+00:00"))
         except ValueError:
             raise BadFilter(f"Field '{column.name}' must be a valid date.") from None
+        return sa.literal(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, column.type)
     try:
-        return incoming(column, given)
+        return sa.literal(incoming(column, given), column.type)
     except BadRequest as error:
         kind = "integer" if isinstance(column.type, sa.Integer) else "value"
         raise BadFilter(f"Field '{column.name}' must be a valid {kind}.") from error
+
+
+def _moment(column: sa.Column[Any], function: str) -> datetime:
+    """Answer the present in UTC, as dates are stored; the clock and the zone of the database do not matter."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if isinstance(column.type, sa.DateTime) and function in ("CURRENT_TIMESTAMP", "UTC_TIMESTAMP", "CURRENT_DATE"):
+        return now.replace(hour=0, minute=0, second=0, microsecond=0) if function == "CURRENT_DATE" else now
+    raise BadFilter(f"Function {function} cannot be used with field '{column.name}'.")

@@ -33,7 +33,7 @@ def incoming(column: sa.Column[Any], value: Any) -> Any:
     if isinstance(column.type, sa.Integer):
         return _integer(column.name, value)
     if isinstance(value, bool | int | float):
-        value = str(value)
+        value = str(value).lower() if isinstance(value, bool) else str(value)
     if not isinstance(value, str):
         raise invalid(column.name, f"The {words(column.name)} field must be a string.")
     length = getattr(column.type, "length", None)

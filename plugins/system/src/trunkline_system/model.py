@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import sqlalchemy as sa
 
 from trunkline.call import Call
+from trunkline.errors import Forbidden
 from trunkline_system.fields import incoming, invalid, outgoing, words
 
 if TYPE_CHECKING:
@@ -32,6 +33,19 @@ class Work:
         """The id of the user who does it, if one is logged in."""
         return self.call.caller.user.id if self.call.caller.user else None
 
+    def may(self, verb: str, model: type[Model]) -> bool:
+        """Say whether the caller may do this to records that have a resource of their own (checklist 10)."""
+        if model.resource is None:
+            return True
+        record = self.app.directory.snapshot.services.get(self.call.service)
+        return self.call.caller.may(verb, record, model.resource)
+
+    def demand(self, verb: str, model: type[Model]) -> None:
+        """Raise Forbidden unless the caller may do this, however the records are reached."""
+        if not self.may(verb, model):
+            where = f"component '{model.resource}' of service '{self.call.service}'"
+            raise Forbidden(f"{verb} access to {where} is not allowed by this user's role.")
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -50,6 +64,8 @@ class Model:
 
     table: ClassVar[sa.Table]
     key: ClassVar[str] = "id"
+    # The resource that serves these records; None for those that are only reached through their parents.
+    resource: ClassVar[str | None] = None
     hidden: ClassVar[frozenset[str]] = frozenset()
     read_only: ClassVar[frozenset[str]] = frozenset({"id"}) | STAMPS
     relations: ClassVar[dict[str, Relation]] = {}
@@ -57,6 +73,8 @@ class Model:
     computed: ClassVar[frozenset[str]] = frozenset()
     # What tells apart the children of one parent when no id is sent (lookups: the name; system-api 5.5).
     sibling_key: ClassVar[str | None] = None
+    # Foreign keys that only a parent's relation sets, never the client.
+    owners: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def scope(cls, _call: Call) -> sa.ColumnElement[bool] | None:
@@ -90,10 +108,10 @@ class Model:
                     continue
                 raise invalid(name, f"The {words(name)} field is required.")
             values[name] = converted
-        if row is None:
-            for column in cls.table.columns:
-                if cls.must_be_sent(column) and values.get(column.name) in (None, ""):
-                    raise invalid(column.name, f"The {words(column.name)} field is required.")
+        for column in cls.table.columns:
+            asked = row is None or column.name in values
+            if asked and cls.must_be_sent(column) and values.get(column.name) in (None, ""):
+                raise invalid(column.name, f"The {words(column.name)} field is required.")
         cls._check_unique(work, values, row)
         return values
 

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from trunkline import json
 from trunkline.db import tables
+from trunkline.errors import TrunklineError, envelope
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -47,7 +48,7 @@ def start(app: App) -> Page:
         )
         return HTMLResponse(filled, headers=_HEADERS)
 
-    return page
+    return _refusing(page)
 
 
 def status(app: App) -> Page:
@@ -66,7 +67,19 @@ def status(app: App) -> Page:
         }
         return Response(json.dumps(content), media_type="application/json")
 
-    return page
+    return _refusing(page)
+
+
+def _refusing(page: Page) -> Page:
+    """Let a page refuse as the API does: a system database that is away is a 503 with ``Retry-After``."""
+
+    async def refusing(request: Request) -> Response:
+        try:
+            return await page(request)
+        except TrunklineError as error:
+            return Response(json.dumps(envelope(error)), error.status, error.headers, "application/json")
+
+    return refusing
 
 
 async def up(_request: Request) -> Response:

@@ -33,11 +33,9 @@ class PasswordResource(Resource):
                 "Please contact your administrator."
             )
         old, new = call.option("old_password"), call.option("new_password")
-        if old is None and new is None:
-            raise BadRequest("Not enough information provided to change password.")
         user = call.caller.user
-        if user is None:
-            raise Unauthorized("There is no valid session for the current request.")
+        if user is None or (old is None and new is None):
+            raise BadRequest("Not enough information provided to change password.")
         if user.is_sys_admin != self.for_admins:
             raise Unauthorized(f"You are not authorized to reset/change password for the account {user.email}")
         if not isinstance(old, str) or not isinstance(new, str) or not old or not new:

@@ -15,7 +15,7 @@ from trunkline.service import Resource
 from trunkline.threads import in_thread
 from trunkline_system.model import Work
 from trunkline_system.models.user import AdminModel, UserModel
-from trunkline_system.session import NO_SESSION
+from trunkline_system.session import NO_SESSION, nothing_below
 from trunkline_system.writing import read_one, update
 
 _SHOWN = (
@@ -31,16 +31,18 @@ class ProfileResource(Resource):
     description = "The caller's own account."
     for_admins: ClassVar[bool] = False
 
-    async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
+    async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer the profile."""
+        nothing_below(self, call, rest)
         user = self._user(call, Unauthorized(NO_SESSION))
         query = sa.select(tables.user).where(tables.user.c.id == user.id)
         row = await self.app.database.aread(lambda connection: connection.execute(query).mappings().one())
         shown = {name: row[name] for name in _SHOWN}
         return {**shown, "oauth_provider": row["oauth_provider"] or "", "adldap": row["adldap"] or ""}
 
-    async def post(self, call: Call, _rest: tuple[str, ...]) -> Any:
+    async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Change the profile; another e-mail address needs the current password and gives a new token."""
+        nothing_below(self, call, rest)
         user = self._user(call, NotFound("No user session found."))
         if not isinstance(call.body, dict) or not call.body:
             raise BadRequest("No data supplied for operation.")

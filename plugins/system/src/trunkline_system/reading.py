@@ -17,30 +17,39 @@ from trunkline_system.model import Model, Relation, Row, Work
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How to show records: which fields (None is all) and which relations."""
+    """How to show records: which fields (None is all) and which relations; ``only`` turns records into a list of it."""
 
     fields: tuple[str, ...] | None
     related: tuple[str, ...] = ()
+    # Relations that were asked for as ``*``, so that those the caller may not read are left out.
+    any_related: bool = False
+    only: str | None = None
 
 
 def shape_of(model: type[Model], call: Call, *, default: str) -> Shape:
     """Read ``fields`` and ``related``; raises BadRequest for an unknown field or relation (D9)."""
     related = split(call.option("related"))
-    if "*" in related:
+    any_related = "*" in related
+    if any_related:
         related = list(model.relations)
     for name in related:
         if name not in model.relations:
             raise BadRequest(f"Unknown relationship: {name}")
+    if call.flag("as_list"):
+        field = str(call.option("id_field") or model.key)
+        if field not in model.visible():
+            raise BadRequest(f"Invalid field requested: {field}")
+        return Shape((field,), only=field)
     wanted = call.option("fields")
     names = split(default if wanted is None else wanted)
     if "*" in names:
-        return Shape(None, tuple(related))
+        return Shape(None, tuple(related), any_related)
     known = set(model.visible())
     for name in names:
         # Asking for a hidden field yields nothing, as in the original; only what was never a field is an error.
         if name not in known and name not in model.hidden:
             raise BadRequest(f"Invalid field requested: {name}")
-    return Shape(tuple(name for name in names if name in known) or (model.key,), tuple(related))
+    return Shape(tuple(name for name in names if name in known) or (model.key,), tuple(related), any_related)
 
 
 def split(value: Any) -> list[str]:
@@ -57,7 +66,11 @@ def shown(work: Work, model: type[Model], rows: Sequence[Row], shape: Shape) -> 
     if shape.fields is not None:
         records = [{name: record[name] for name in shape.fields if name in record} for record in records]
     for name in shape.related:
-        found = _related(work, model.relations[name], rows, model.key)
+        relation = model.relations[name]
+        if shape.any_related and not work.may("GET", relation.model()):
+            continue
+        work.demand("GET", relation.model())
+        found = _related(work, relation, rows, model.key)
         for record, row in zip(records, rows, strict=True):
             record[name] = found(row)
     return records
@@ -66,9 +79,11 @@ def shown(work: Work, model: type[Model], rows: Sequence[Row], shape: Shape) -> 
 def _related(work: Work, relation: Relation, rows: Sequence[Row], key: str) -> Any:
     other = relation.model()
     table = other.table
+    scope = other.scope(work.call) if other.resource is not None else None
+    scope = sa.true() if scope is None else scope
     if relation.kind == "belongs_to":
         keys = {row[relation.field] for row in rows if row[relation.field] is not None}
-        query = sa.select(table).where(table.c[other.key].in_(keys))
+        query = sa.select(table).where(table.c[other.key].in_(keys), scope)
         one = {row[other.key]: other.shown(work.app, row) for row in work.connection.execute(query).mappings()}
         return lambda row: one.get(row[relation.field])
     keys = {row[key] for row in rows}
@@ -80,7 +95,7 @@ def _related(work: Work, relation: Relation, rows: Sequence[Row], key: str) -> A
         query = query.where(pair[relation.field].in_(keys))
     else:
         query = sa.select(table, table.c[relation.field].label("_parent")).where(table.c[relation.field].in_(keys))
-    for row in work.connection.execute(query.order_by(table.c[other.key])).mappings():
+    for row in work.connection.execute(query.where(scope).order_by(table.c[other.key])).mappings():
         grouped.setdefault(row["_parent"], []).append(other.shown(work.app, row))
     if relation.kind == "has_one":
         return lambda row: next(iter(grouped.get(row[key], ())), None)
@@ -93,7 +108,7 @@ def where(work: Work, model: type[Model], call: Call) -> sa.ColumnElement[bool]:
     if (scope := model.scope(call)) is not None:
         parts.append(scope)
     if (node := filter_of(work, call)) is not None:
-        columns = {name: model.table.c[name] for name in model.visible() if name in model.table.c}
+        columns = {column.name: column for column in model.table.c if column.name not in model.hidden}
         parts.append(condition(node, columns))
     return sa.and_(*parts)
 
@@ -105,8 +120,10 @@ def filter_of(work: Work, call: Call) -> filters.Node | None:
         return None
     if not isinstance(text, str):
         raise BadRequest("The filter must be text.")
-    params = call.option("params")
-    bound = {":user_id": work.user_id, **(params if isinstance(params, dict) else {})}
+    params = call.option("params") or {}
+    if not isinstance(params, dict):
+        raise BadRequest("The params must be an object.")
+    bound = {":user_id": work.user_id, **params}
     lookups = work.app.lookups(call)
 
     def look_up(name: str) -> Any:
@@ -115,6 +132,18 @@ def filter_of(work: Work, call: Call) -> filters.Node | None:
         return value
 
     return filters.substitute(filters.bind(filters.parse(text), bound), look_up)
+
+
+def grouped(model: type[Model], call: Call, matching: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Read ``group``: of the records that are alike in these fields only the first is meant; raises BadRequest (D9)."""
+    names = split(call.option("group", "group_by"))
+    for name in names:
+        if name not in model.table.c or name in model.hidden:
+            raise BadRequest(f"Invalid field '{name}' in group clause.")
+    if not names:
+        return matching
+    key, columns = model.table.c[model.key], [model.table.c[name] for name in names]
+    return key.in_(sa.select(sa.func.min(key)).where(matching).group_by(*columns))
 
 
 def ordered(model: type[Model], call: Call) -> list[sa.ColumnElement[Any]]:

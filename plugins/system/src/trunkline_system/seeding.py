@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def ensure_service(app: App, name: str, kind: str, label: str, description: str, *, mutable: bool = True) -> None:
-    """Create a service unless it is there; safe when several workers start at once."""
+    """Create a service unless it is there; safe when several workers or nodes start at once."""
     table = tables.service
     query = sa.select(table.c.id).where(table.c.name == name)
 
     def create(connection: sa.Connection) -> None:
-        # Asked again inside the transaction that holds the write lock.
+        # Asked again: where a transaction begins with the write lock, this is the answer that counts.
         if connection.scalar(query) is None:
             now = datetime.now(UTC).replace(tzinfo=None)
             connection.execute(
@@ -38,4 +39,6 @@ def ensure_service(app: App, name: str, kind: str, label: str, description: str,
             )
 
     if app.database.read(lambda connection: connection.scalar(query)) is None:
-        app.database.change(create)
+        # On a server the unique name decides, and the node that was faster made the same record.
+        with contextlib.suppress(sa.exc.IntegrityError):
+            app.database.change(create)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from trunkline import Config, Field, Open, Service
 from trunkline.call import VERBS, Call, Caller
+from trunkline.errors import BadRequest, Forbidden, NotFound
 from trunkline_system.environment import Environment
 from trunkline_system.maintenance import Cache, Constant
 from trunkline_system.models.app import AppModel
@@ -17,6 +18,7 @@ from trunkline_system.models.service import ServiceModel
 from trunkline_system.models.user import AdminModel, UserModel
 from trunkline_system.password import PasswordResource
 from trunkline_system.profile import ProfileResource
+from trunkline_system.reading import key_of
 from trunkline_system.service_types import ServiceTypes
 from trunkline_system.session import SessionResource
 from trunkline_system.stored import StoredResource
@@ -87,9 +89,6 @@ async def refuse_other_kind(
     resource: StoredResource, rest: tuple[str, ...], *, for_admins: bool, deleting: bool = False
 ) -> None:
     """Raise what the original says when a write by id names an account of the other kind (system-api 7.2)."""
-    from trunkline.errors import BadRequest, Forbidden
-    from trunkline_system.reading import key_of
-
     key = key_of(resource.model, rest[0]) if rest else None
     if key is None:
         return
@@ -119,6 +118,14 @@ class Apps(StoredResource):
     description = "API keys and their default roles."
     model = AppModel
 
+    async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Update apps; ``regenerate=true`` makes a new key and needs no record."""
+        if rest and not call.body and call.flag("regenerate"):
+            call.body = {"regenerate": True}
+        return await super().patch(call, rest)
+
+    put = patch
+
 
 class Services(StoredResource):
     """Configured services."""
@@ -132,7 +139,14 @@ class Services(StoredResource):
         """List services, or answer one by id or by name (D16)."""
         if rest and not rest[0].isdigit():
             found = (await self.app.directory.fresh()).services.get(rest[0].lower())
-            rest = (str(found.id) if found is not None else rest[0], *rest[1:])
+            unknown = NotFound(f"Record with identifier '{rest[0]}' not found.")
+            if found is None:
+                raise unknown
+            try:
+                return await super().get(call, (str(found.id), *rest[1:]))
+            except NotFound as error:
+                # The same words whether there is none or it is not for this caller (checklist 9).
+                raise (error if rest[1:] else unknown) from None
         return await super().get(call, rest)
 
 

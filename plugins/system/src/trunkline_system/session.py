@@ -30,6 +30,8 @@ class SessionResource(Resource):
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer the current session."""
         nothing_below(self, call, rest)
+        if call.option("service"):
+            raise BadRequest("Invalid login service provided. Please use an OAuth service.")
         user, session = call.caller.user, call.caller.session
         if user is None:
             raise NotFound("No user session found.") if self.for_admins else Unauthorized(NO_SESSION)

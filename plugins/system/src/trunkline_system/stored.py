@@ -46,7 +46,7 @@ class StoredResource(Resource):
         if ids is not None:
             return self._by_ids(work, ids, shape)
         table = self.model.table
-        where = reading.where(work, self.model, call)
+        where = reading.grouped(self.model, call, reading.where(work, self.model, call))
         count = sa.select(sa.func.count()).select_from(table).where(where)
         if call.flag("count_only"):
             return work.connection.scalar(count)
@@ -58,14 +58,7 @@ class StoredResource(Resource):
             meta["count"] = work.connection.scalar(count)
         if call.flag("include_schema"):
             meta["schema"] = [{"name": name} for name in self.model.visible()]
-        return self._list(call, reading.shown(work, self.model, rows, shape), meta)
-
-    def _list(self, call: Call, records: list[dict[str, Any]], meta: dict[str, Any]) -> dict[str, Any]:
-        content: dict[str, Any] = {"resource": records}
-        if call.flag("as_list"):
-            field = str(call.option("id_field") or self.model.key)
-            content["resource"] = [record.get(field) for record in records]
-        return {**content, "meta": meta} if meta else content
+        return _list(reading.shown(work, self.model, rows, shape), shape, meta)
 
     def _by_ids(self, work: Work, ids: Sequence[Any], shape: reading.Shape) -> Any:
         found = reading.by_ids(work, self.model, work.call, ids)
@@ -78,7 +71,8 @@ class StoredResource(Resource):
                 batch.results.append(reading.shown(work, self.model, [row], shape)[0])
             if batch.is_over:
                 break
-        return self._list(work.call, batch.finished(), {})
+        meta = {"count": len(batch.results)} if work.call.flag("include_count") else {}
+        return _list(batch.finished(), shape, meta)
 
     # Writing.
 
@@ -116,8 +110,9 @@ class StoredResource(Resource):
         if rest:
             return await self._one(call, "deleted", lambda work: self._delete(work, self._key(rest[0])))
         keys = await self._selected(call)
-        if keys is None and call.body not in (None, {}, []) and not truth(call.option("force")):
-            keys = [one.get(self.model.key) if isinstance(one, dict) else one for one in self._records(call)[0]]
+        if keys is None and self._names_records(call.body):
+            # Records come before ``force``: who names some never means all (D26).
+            keys = [record.get(self.model.key) for record in self._records(call)[0]]
         if keys is None and truth(call.option("force")):
             keys = await in_thread(
                 self.app.database.read, lambda connection: self._keys(Work(self.app, connection, call))
@@ -181,7 +176,7 @@ class StoredResource(Resource):
         await in_thread(self.app.database.change, run)
         for key in keys:
             self._publish(call, action, key)
-        return self._list(call, batch.finished(), {})
+        return _list(batch.finished(), shape, {})
 
     def _publish(self, call: Call, action: str, key: Any) -> None:
         user = call.caller.user
@@ -201,6 +196,10 @@ class StoredResource(Resource):
             raise BadRequest(NO_RECORDS)
         return [one if isinstance(one, dict) else {self.model.key: one} for one in body], True
 
+    def _names_records(self, body: Any) -> bool:
+        """Say whether a body has records, and not only options such as ``filter``."""
+        return isinstance(body, list) or (isinstance(body, dict) and bool({"resource", self.model.key} & body.keys()))
+
     def _ids(self, call: Call) -> list[Any] | None:
         ids = call.option("ids")
         if ids is not None:
@@ -208,9 +207,7 @@ class StoredResource(Resource):
             if not found:
                 raise BadRequest("No ids given.")
             return found
-        if call.method == "GET" and (
-            isinstance(call.body, list) or (isinstance(call.body, dict) and "resource" in call.body)
-        ):
+        if call.method == "GET" and self._names_records(call.body):
             return [record.get(self.model.key) for record in self._records(call)[0]]
         return None
 
@@ -238,6 +235,11 @@ class StoredResource(Resource):
     def _no_more(self, rest: tuple[str, ...], most: int) -> None:
         if len(rest) > most:
             raise NotFound(f"Resource '{'/'.join((self.path_name, *rest))}' not found.")
+
+
+def _list(records: list[dict[str, Any]], shape: reading.Shape, meta: dict[str, Any]) -> dict[str, Any]:
+    shown: list[Any] = [record[shape.only] for record in records] if shape.only is not None else records
+    return {"resource": shown, "meta": meta} if meta else {"resource": shown}
 
 
 def _unwrapped(body: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from trunkline.errors import BadRequest, NotFound, NotSupported
+from trunkline_system.fields import invalid, words
 from trunkline_system.model import Model, Relation, Row, Work
 from trunkline_system.reading import key_of
 
@@ -25,7 +28,8 @@ def read_one(work: Work, model: type[Model], key: Any) -> Row:
 def create(work: Work, model: type[Model], given: dict[str, Any], **fixed: Any) -> Row:
     """Create a record and its children; ``fixed`` are columns that the client has no say in."""
     values = model.stamp(work, model.values(work, {**given, **_shown_keys(model, fixed)}, None), created=True)
-    key = work.connection.execute(sa.insert(model.table).values({**values, **fixed})).inserted_primary_key
+    with _told(model):
+        key = work.connection.execute(sa.insert(model.table).values({**values, **fixed})).inserted_primary_key
     if key is None:
         raise BadRequest("The record could not be created.")
     row = _stored(work, model, key[0])
@@ -51,9 +55,9 @@ def update(work: Work, model: type[Model], row: Row, given: dict[str, Any]) -> R
     values = model.values(work, given, row)
     if values:
         changed = model.stamp(work, values, created=False)
-        work.connection.execute(
-            sa.update(model.table).where(model.table.c[model.key] == row[model.key]).values(changed)
-        )
+        change = sa.update(model.table).where(model.table.c[model.key] == row[model.key]).values(changed)
+        with _told(model):
+            work.connection.execute(change)
     for name, relation in model.relations.items():
         if name in given and relation.kind in ("has_many", "has_one"):
             _write_children(work, name, relation, row[model.key], given[name])
@@ -66,6 +70,20 @@ def delete(work: Work, model: type[Model], row: Row) -> None:
     """Delete a record; its children go with it."""
     model.before_delete(work, row)
     work.connection.execute(sa.delete(model.table).where(model.table.c[model.key] == row[model.key]))
+
+
+@contextlib.contextmanager
+def _told(model: type[Model]) -> Iterator[None]:
+    """Say what is wrong with a record that only the database refuses, as another node was faster (D17)."""
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        said, table = str(error.orig), model.table
+        for column in table.columns:
+            # Servers name the constraint, SQLite the column.
+            if column.unique and (f"uq_{table.name}_{column.name}" in said or f"{table.name}.{column.name}" in said):
+                raise invalid(column.name, f"The {words(column.name)} has already been taken.") from error
+        raise BadRequest("The record collides with another one, or refers to one that is not there.") from error
 
 
 def _stored(work: Work, model: type[Model], key: Any) -> Row:
@@ -88,18 +106,33 @@ def _write_children(work: Work, name: str, relation: Relation, parent: Any, give
 def _write_child(work: Work, child: type[Model], field: str, parent: Any, given: dict[str, Any]) -> None:
     """Create, update, move away or delete one child of a has-many relation."""
     stored = _child_row(work, child, field, parent, given)
+    rest = {name: value for name, value in given.items() if name != field and name not in child.owners}
     if stored is None:
-        create(work, child, {**given, field: parent})
+        work.demand("POST", child)
+        create(work, child, {**rest, field: parent})
     elif field in given and given[field] is None:
+        work.demand("DELETE", child)
         delete(work, child, stored)
-    elif field in given and given[field] != stored[field] and (moved := key_of(child, given[field])) is not None:
-        work.connection.execute(
-            sa.update(child.table).where(child.table.c[child.key] == stored[child.key]).values({field: moved})
-        )
-    else:
-        rest = {name: value for name, value in given.items() if name != field}
-        if rest.keys() - {child.key}:
-            update(work, child, stored, rest)
+    elif field in given and str(given[field]) != str(stored[field]):
+        work.demand("PATCH", child)
+        _move(work, child, field, stored, given[field])
+    elif rest.keys() - {child.key}:
+        work.demand("PATCH", child)
+        update(work, child, stored, rest)
+
+
+def _move(work: Work, child: type[Model], field: str, stored: Row, to: Any) -> None:
+    """Move a child to another parent, under the rules that hold among its new siblings."""
+    (reference,) = child.table.c[field].foreign_keys
+    parent = key_of(child, to)
+    found = sa.select(reference.column).where(reference.column == parent)
+    if parent is None or work.connection.execute(found).first() is None:
+        raise invalid(field, f"The selected {field} is invalid.")
+    name = child.sibling_key
+    child.values(work, {name: stored[name]} if name is not None else {}, {**stored, field: parent})
+    change = sa.update(child.table).where(child.table.c[child.key] == stored[child.key]).values({field: parent})
+    with _told(child):
+        work.connection.execute(change)
 
 
 def _child_row(work: Work, child: type[Model], field: str, parent: Any, given: dict[str, Any]) -> Row | None:
@@ -128,4 +161,4 @@ def _write_only_child(work: Work, child: type[Model], relation: Relation, parent
     elif stored is None:
         create(work, child, given, **{relation.field: parent})
     else:
-        update(work, child, stored, given)
+        update(work, child, stored, {name: value for name, value in given.items() if name != relation.field})

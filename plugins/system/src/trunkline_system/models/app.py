@@ -24,6 +24,7 @@ class AppModel(Model):
     """An app; its key is stored encrypted and found by its digest."""
 
     table = tables.app
+    resource = "app"
     hidden = frozenset({"api_key_digest"})
     computed = frozenset({"launch_url"})
 
@@ -56,7 +57,7 @@ class AppModel(Model):
 
     @classmethod
     def _key_for(cls, work: Work, sent: Any, row: Row | None) -> str | None:
-        if work.call.flag("regenerate") and row is not None:
+        if work.call.path[:1] == (cls.resource,) and work.call.flag("regenerate") and row is not None:
             return secrets.token_hex(32)
         if sent in (None, ""):
             return secrets.token_hex(32) if row is None else None

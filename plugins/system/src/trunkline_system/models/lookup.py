@@ -22,6 +22,7 @@ class Lookup(Model):
     table = tables.lookup
     sibling_key = "name"
     read_only = frozenset({"id", *_OWNERS}) | STAMPS
+    owners = frozenset(_OWNERS)
 
     @classmethod
     def shown(cls, app: App, row: Row) -> dict[str, Any]:
@@ -37,8 +38,6 @@ class Lookup(Model):
         given = dict(given)
         if row is not None and row["private"] and given.get("value") == MASK:
             del given["value"]
-        if isinstance(given.get("value"), bool | int | float):
-            given["value"] = str(given["value"])
         owner = {name: given.get(name) if row is None else row[name] for name in _OWNERS}
         values = super().values(work, given, row)
         if values.get("value") is not None:

@@ -29,8 +29,8 @@ class RoleServiceAccess(Model):
         conditions = given.get("filters")
         rest = {name: value for name, value in given.items() if name != "filters"}
         values = super().values(work, rest, row)
-        for name in ("verb_mask", "requestor_mask"):
-            if not 0 <= values.get(name, 0) <= 1023:
+        for name, most in (("verb_mask", 1023), ("requestor_mask", 3)):
+            if not 0 <= values.get(name, 0) <= most:
                 raise invalid(name, f"The {name} field must be a mask of known bits.")
         if row is None:
             # The table's default of 0 never matches; a row made without it is meant for API and scripts.
@@ -65,6 +65,7 @@ class Role(Model):
     """A role."""
 
     table = tables.role
+    resource = "role"
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:

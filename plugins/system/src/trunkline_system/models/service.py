@@ -28,11 +28,20 @@ class ServiceDoc(Model):
     table = tables.service_doc
     key = "service_id"
 
+    @classmethod
+    def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
+        """Check the format: 0 is JSON, 1 is YAML."""
+        values = super().values(work, given, row)
+        if values.get("format", 0) not in (0, 1):
+            raise invalid("format", "The format field must be 0 (JSON) or 1 (YAML).")
+        return values
+
 
 class ServiceModel(Model):
     """A configured service."""
 
     table = tables.service
+    resource = "service"
     hidden = frozenset({"config"})
     read_only = Model.read_only | {"mutable", "deletable"}
     computed = frozenset({"config"})
@@ -86,7 +95,12 @@ class ServiceModel(Model):
         merged = model.merged(stored, given or {}, work.app.vault)
         # What is checked is what the service will see: lookups filled in, secrets opened.
         lookups = work.app.services.system_lookups()
-        model.check(lookups.fill(model.opened(merged, work.app.vault), private=True))
+        checked = model.check(lookups.fill(model.opened(merged, work.app.vault), private=True))
+        for name, value in merged.items():
+            typed = getattr(checked, name)
+            # Forms send numbers as text and blanks for nothing; clients shall read what the service sees.
+            if isinstance(value, str) and "{" not in value and (typed is None or isinstance(typed, bool | int | float)):
+                merged[name] = typed
         return json.dumps(merged).decode()
 
     @classmethod

@@ -20,6 +20,18 @@ from trunkline_system.models.lookup import Lookup
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
+def _app() -> type[Model]:
+    from trunkline_system.models.app import AppModel
+
+    return AppModel
+
+
+def _role() -> type[Model]:
+    from trunkline_system.models.role import Role
+
+    return Role
+
+
 class Assignment(Model):
     """Which role a user has with which app."""
 
@@ -56,6 +68,8 @@ class UserModel(Model):
     relations = {  # noqa: RUF012 - declared as a ClassVar by the parent
         "lookup_by_user_id": Relation("has_many", lambda: Lookup, "user_id"),
         "user_to_app_to_role_by_user_id": Relation("has_many", lambda: Assignment, "user_id"),
+        "app_by_user_to_app_to_role": Relation("many_many", _app, "user_id", tables.user_to_app_to_role, "app_id"),
+        "role_by_user_to_app_to_role": Relation("many_many", _role, "user_id", tables.user_to_app_to_role, "role_id"),
     }
     are_admins = False
 
@@ -83,7 +97,10 @@ class UserModel(Model):
             values.setdefault("username", None)
             values["username"] = values["username"] or values["email"]
             values["name"] = values.get("name") or _name_of(values)
-        if values.get("username"):
+        if row is not None and "username" in values:
+            values["username"] = values["username"] or values.get("email", row["email"])
+        # An address is a name as it is; only one that somebody chose has rules.
+        if values.get("username") not in (None, values.get("email", row["email"] if row is not None else None)):
             _check_username(values["username"])
         cls._check_unique(work, {name: values[name] for name in ("email", "username") if name in values}, row)
         values |= _secrets(work, given, row)

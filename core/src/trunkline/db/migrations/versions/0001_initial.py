@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("last_modified_by_id", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sa.UniqueConstraint("name", name=op.f("uq_role_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "service",
@@ -49,6 +50,7 @@ def upgrade() -> None:
         sa.Column("last_modified_by_id", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service")),
         sa.UniqueConstraint("name", name=op.f("uq_service_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "user",
@@ -79,6 +81,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("email", name=op.f("uq_user_email")),
         sa.UniqueConstraint("username", name=op.f("uq_user_username")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "app",
@@ -108,6 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_app")),
         sa.UniqueConstraint("api_key_digest", name=op.f("uq_app_api_key_digest")),
         sa.UniqueConstraint("name", name=op.f("uq_app_name")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_app_role_id"), "app", ["role_id"], unique=False)
     op.create_index(op.f("ix_app_storage_service_id"), "app", ["storage_service_id"], unique=False)
@@ -132,6 +136,7 @@ def upgrade() -> None:
             ["service_id"], ["service.id"], name=op.f("fk_role_service_access_service_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_service_access")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_role_service_access_role_id"), "role_service_access", ["role_id"], unique=False)
     op.create_index(op.f("ix_role_service_access_service_id"), "role_service_access", ["service_id"], unique=False)
@@ -167,6 +172,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_lookup_role_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_lookup_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lookup")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_lookup_app_id"), "lookup", ["app_id"], unique=False)
     op.create_index(op.f("ix_lookup_role_id"), "lookup", ["role_id"], unique=False)
@@ -186,6 +192,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_to_app_to_role")),
         sa.UniqueConstraint("user_id", "app_id", name=op.f("uq_user_to_app_to_role_user_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_user_to_app_to_role_app_id"), "user_to_app_to_role", ["app_id"], unique=False)
     op.create_index(op.f("ix_user_to_app_to_role_role_id"), "user_to_app_to_role", ["role_id"], unique=False)

@@ -1,0 +1,180 @@
+"""Environment, cache, the root of the service, and the pages outside the API (system-api 1.4, 1.5, 7.11 to 7.13)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import create_one, read, refused
+
+from trunkline.testing import Client, Gateway
+from trunkline.testing.fixtures import settings_for
+
+
+class TestEnvironment:
+    def test_anybody_learns_how_to_log_in_and_nothing_else(self, gateway: Gateway) -> None:
+        content = read(gateway.anonymous, "/system/environment")
+        assert set(content) == {"authentication", "apps"}
+        login = content["authentication"]
+        assert {login[name] == [] for name in ("oauth", "adldap", "saml")} == {True}
+        assert (login["login_attribute"], login["allow_open_registration"]) == ("email", False)
+        for kind, path in (("admin", "system/admin/session"), ("user", "user/session")):
+            payload = {"email": "string", "password": "string", "remember_me": "bool"}
+            assert login[kind] == {"path": path, "verb": "POST", "payload": payload}
+
+    def test_a_key_shows_the_platform_and_an_administrator_its_inside(self, gateway: Gateway) -> None:
+        known = read(gateway.key_for([]), "/system/environment")
+        assert set(known) == {"authentication", "apps", "platform", "server", "client", "config"}
+        assert known["platform"]["license"] == "OPEN SOURCE"
+        assert known["config"]["resources_wrapper"] == "resource"
+        assert "packages" not in known["platform"]
+        inside = read(gateway.admin, "/system/environment")["platform"]
+        assert inside["db_driver"] == "sqlite"
+        assert "trunkline-system" in {one["name"] for one in inside["packages"]}
+        # Checklist 28: no path of this machine, not even for administrators.
+        assert str(gateway.storage) not in gateway.admin.get("/system/environment").text
+
+    def test_apps_are_those_that_the_caller_can_use(self, gateway: Gateway, admin: Client) -> None:
+        role = gateway.create_role([])
+        for name, more in (
+            ("open", {"role_id": role}),
+            ("assigned", {}),
+            ("closed", {}),
+            ("off", {"is_active": False, "role_id": role}),
+            ("no page", {"type": 0, "role_id": role}),
+        ):
+            gateway.create_app(**{"name": name, "type": 2, "url": "https://example.com", **more})
+        assigned = next(one for one in read(admin, "/system/app") if one["name"] == "assigned")["id"]
+        link = [{"app_id": assigned, "role_id": role}]
+        create_one(admin, "/system/user", email="a@ex.org", user_to_app_to_role_by_user_id=link)
+        user = gateway.create_user("a@ex.org")
+
+        def names(client: Client) -> set[str]:
+            return {one["name"] for one in read(client, "/system/environment")["apps"]}
+
+        assert names(gateway.anonymous) == {"open"}
+        assert names(gateway.as_user(user)) == {"open", "assigned"}
+        assert names(admin) == {"open", "assigned", "closed"}
+
+    def test_only_reading_is_open(self, gateway: Gateway) -> None:
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert gateway.anonymous.request(method, "/system/environment").status_code == 400
+            refused(gateway.admin.request(method, "/system/environment"), 400, "not currently supported")
+
+
+class TestCache:
+    def test_clearing_leaves_logged_out_tokens_dead(self, gateway: Gateway, admin: Client) -> None:
+        """D22: in the original a cleared cache revived them."""
+        user = gateway.create_user("gone@ex.org", is_sys_admin=True)
+        client = gateway.as_user(user)
+        assert client.delete("/system/admin/session").json() == {"success": True}
+        for path in ("/system/cache", "/system/cache/system"):
+            assert admin.delete(path).json() == {"success": True}
+            refused(client.get("/system/admin/session"), 403, "The token has been blacklisted")
+
+    def test_clearing_takes_what_is_cached_and_only_of_that_service(self, gateway: Gateway, admin: Client) -> None:
+        cache = gateway.app.cache
+        for key in ("cache:1:x", "cache:2:x", "login:somebody"):
+            cache.set(key, 1, 60)
+        assert admin.delete("/system/cache/SYSTEM").status_code == 200
+        assert [cache.get(key) for key in ("cache:1:x", "cache:2:x", "login:somebody")] == [None, 1, 1]
+        assert admin.delete("/system/cache").status_code == 200
+        assert [cache.get(key) for key in ("cache:2:x", "login:somebody")] == [None, 1]
+
+    def test_the_list_and_what_is_not_there(self, gateway: Gateway, admin: Client) -> None:
+        assert {"system", "user"} <= {one["name"] for one in read(admin, "/system/cache")}
+        refused(admin.delete("/system/cache/nothing"), 404, "nothing")
+        refused(admin.delete("/system/cache/a/b"), 400)
+        few = gateway.key_for([{"service": "system", "component": "cache", "verb_mask": 1}])
+        assert [one["name"] for one in read(few, "/system/cache")] == ["system"]
+
+
+class TestRoot:
+    def test_resources_as_the_caller_may_touch_them(self, gateway: Gateway, admin: Client) -> None:
+        names = read(admin, "/system", as_list="true")
+        assert {
+            "admin",
+            "app",
+            "cache",
+            "constant",
+            "environment",
+            "lookup",
+            "role",
+            "service",
+            "service_type",
+            "user",
+        } <= set(names)
+        assert read(admin, "/system")[0] == {"name": names[0]}
+        assert {"name", "label", "description", "read_only"} <= set(read(admin, "/system", fields="*")[0])
+        few = gateway.key_for([{"service": "system", "component": "", "verb_mask": 1},
+                               {"service": "system", "component": "role/*", "verb_mask": 1}])  # fmt: skip
+        assert read(few, "/system", as_list="true") == ["role"]
+
+    def test_what_a_role_editor_may_offer(self, gateway: Gateway, admin: Client) -> None:
+        """D6, system-api 11.7."""
+        components = read(admin, "/system", as_access_list="true")
+        assert {"", "*", "role/", "role/*", "admin/session", "admin/password", "admin/profile"} <= set(components)
+        assert {"", "*", "session/", "session/*"} <= set(read(admin, "/user", as_access_list="true"))
+        few = gateway.key_for([{"service": "system", "component": "", "verb_mask": 1},
+                               {"service": "system", "component": "role", "verb_mask": 1}])  # fmt: skip
+        assert read(few, "/system", as_access_list="true") == ["", "*", "role/", "role/*"]
+
+    def test_what_is_not_there(self, admin: Client) -> None:
+        refused(admin.get("/system/nothing"), 404, "Resource 'nothing' not found for service 'system'.")
+        refused(admin.post("/system", json={}), 400, "POST requests without a resource are not currently supported")
+        assert admin.get("/system/constant").json() == {"resource": []}
+        assert admin.get("/system/constant/x").status_code == 404
+        refused(admin.post("/system/constant", json={"a": 1}), 400, "not currently supported")
+
+
+class TestPages:
+    @pytest.fixture
+    def named(self, tmp_path: Path) -> Any:
+        """A gateway whose name an unkind operator chose."""
+        with Gateway(
+            settings_for(tmp_path, app_name="<script>alert(1)</script> & $name", app_url="http://x")
+        ) as started:
+            started.create_service("secret_service", "user", {})
+            started.create_user("somebody@ex.org", first_name="Somebody")
+            yield started
+
+    def test_the_start_page_is_escaped_and_runs_nothing(self, named: Gateway) -> None:
+        """Checklist 38."""
+        page = named._http.get("/")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert "<script" not in page.text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; $name" in page.text
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "script-src" not in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+
+    def test_the_pages_tell_no_names(self, named: Gateway) -> None:
+        """Checklist 9: nobody has logged in."""
+        for path in ("/", "/status", "/up"):
+            text = named._http.get(path).text
+            for name in ("secret_service", "omebody", "admin@example.com", str(named.storage)):
+                assert name not in text, path
+
+    def test_the_status_counts(self, named: Gateway) -> None:
+        status = named._http.get("/status").json()
+        assert status["resources"] == {"app": 0, "admin": 1, "user": 1, "service": 3, "role": 0}
+        assert (status["uri"], status["license"], status["managed"]) == ("http://testserver", "OPEN SOURCE", False)
+
+    def test_health(self, named: Gateway) -> None:
+        assert (named._http.get("/up").status_code, named._http.get("/up").text) == (200, "ok")
+
+    def test_the_start_page_says_what_to_do_first(self, tmp_path: Path) -> None:
+        with Gateway(settings_for(tmp_path)) as started:
+            assert "POST /api/v2/system/admin/session" in started._http.get("/").text
+            started.app.database.change(lambda connection: connection.exec_driver_sql('delete from "user"'))
+            assert "trunkline setup" in started._http.get("/").text
+
+    def test_anything_else_is_a_404_with_the_envelope(self, named: Gateway) -> None:
+        for method, path in (("GET", "/nothing"), ("POST", "/"), ("GET", "/..%2f")):
+            reply = named._http.request(method, path)
+            assert reply.status_code == 404, path
+            assert set(reply.json()["error"]) == {"code", "context", "message", "status_code"}
