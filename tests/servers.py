@@ -1,0 +1,268 @@
+"""Private database servers for the tests marked ``live``: each starts when first asked for and ends with the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import free_port
+
+# Seconds that a server may take to start; a busy machine is slow, a broken server ends at once.
+PATIENCE = 60.0
+USER = "trunk"
+
+
+class Server(ABC):
+    """One server on a port and in a folder of its own; it starts nothing of the system's and touches nothing of it."""
+
+    #: How a skipped test names what is missing, and the programs that must be there.
+    name: str
+    programs: tuple[str, ...]
+    #: Folders where packages keep programs that are not on the path.
+    places: tuple[str, ...] = ("/usr/sbin",)
+    #: Whose rights the server takes when the tests run as root.
+    account: str
+
+    def __init__(self, folder: Path) -> None:
+        """Choose port and password; ``start`` starts."""
+        self.folder = folder
+        self.port = free_port()
+        self.password = secrets.token_hex(8)
+        self.process: subprocess.Popen[bytes] | None = None
+        if os.getuid() == 0:
+            owner = pwd.getpwnam(self.account)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+    @classmethod
+    def program(cls, name: str) -> str:
+        """Find a program; skips the test when it is not installed, unless that is what CI is for."""
+        path = os.pathsep.join([os.environ.get("PATH", ""), *cls.places])
+        if found := shutil.which(name, path=path):
+            return found
+        told = f"{cls.name} is not installed ({name} was not found)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the data folder."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Answer what starts the server in the foreground."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Say whether it takes connections."""
+
+    @abstractmethod
+    def new_database(self) -> dict[str, Any]:
+        """Create an empty database and answer the settings that lead to it."""
+
+    def start(self) -> None:
+        """Start the server on the data that is there, and wait until it takes connections."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **self._as_account(),
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the server and all its children at once, as a power cut does."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(timeout=PATIENCE)
+            self.process = None
+
+    def stop(self) -> None:
+        """Ask the server to end, and make sure."""
+        if self.process is not None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=10)
+            self.kill()
+
+    @property
+    def log(self) -> Path:
+        """What the server said."""
+        return self.folder / "log"
+
+    def run(self, *command: str) -> None:
+        """Run a helper of the server; raises with its words when it fails."""
+        done = subprocess.run(command, capture_output=True, text=True, **self._as_account())
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+
+    def _as_account(self) -> dict[str, Any]:
+        """Answer how to start a process: in the folder, and not as root."""
+        options: dict[str, Any] = {"cwd": self.folder, "env": {**os.environ, "HOME": str(self.folder)}}
+        if os.getuid() == 0:
+            options |= {"user": self.account, "group": self.account, "extra_groups": []}
+        return options
+
+
+class Postgresql(Server):
+    """PostgreSQL."""
+
+    name = "PostgreSQL"
+    programs = ("initdb", "postgres")
+    places = tuple(str(one) for one in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    account = "postgres"
+
+    def prepare(self) -> None:
+        """Make the data folder; passwords are asked for, as everywhere but in tests."""
+        word = self.folder / "password"
+        word.write_text(self.password)
+        word.chmod(0o644)  # the folder itself is closed to others
+        self.run(
+            self.program("initdb"), "-D", str(self.folder / "data"), "-U", USER, "-A", "scram-sha-256",
+            f"--pwfile={word}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+        )  # fmt: skip
+
+    def command(self) -> list[str]:
+        """Data shall outlive the process, as tests kill it, but not the machine."""
+        options = ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"]
+        return [
+            self.program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), "-k", str(self.folder),
+            *(part for option in options for part in ("-c", option)),
+        ]  # fmt: skip
+
+    def is_ready(self) -> bool:
+        """Say whether a login succeeds."""
+        import psycopg
+
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def new_database(self) -> dict[str, Any]:
+        """Create an empty database and answer the settings that lead to it."""
+        name = f"d{secrets.token_hex(4)}"
+        with self._connect() as connection:
+            connection.execute(f"create database {name}")
+        return settings("pgsql", self, name)
+
+    def _connect(self) -> Any:
+        import psycopg
+
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname="postgres", autocommit=True
+        )
+
+
+class Mariadb(Server):
+    """MariaDB, which also stands for MySQL."""
+
+    name = "MariaDB"
+    programs = ("mariadb-install-db", "mariadbd", "mariadb-admin")
+    account = "mysql"
+
+    def prepare(self) -> None:
+        """Make the data folder, with a root account that needs no password on the socket."""
+        self.run(
+            self.program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            "--auth-root-authentication-method=normal", "--skip-test-db",
+        )  # fmt: skip
+
+    def command(self) -> list[str]:
+        """Data shall outlive the process, as tests kill it, but not the machine."""
+        return [
+            self.program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}",
+            "--bind-address=127.0.0.1", f"--socket={self._socket}", f"--pid-file={self.folder / 'pid'}",
+            "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve",
+        ]  # fmt: skip
+
+    def is_ready(self) -> bool:
+        """Say whether a login succeeds."""
+        ping = [self.program("mariadb-admin"), "--no-defaults", "-uroot", "-S", str(self._socket), "ping"]
+        return subprocess.run(ping, capture_output=True).returncode == 0
+
+    def new_database(self) -> dict[str, Any]:
+        """Create an empty database with a user of its own and answer the settings that lead to it."""
+        name = f"d{secrets.token_hex(4)}"
+        self._run(
+            f"create user if not exists {USER}@'127.0.0.1' identified by '{self.password}'",
+            f"create database {name} character set utf8mb4",
+            f"grant all on {name}.* to {USER}@'127.0.0.1'",
+        )
+        return settings("mysql", self, name)
+
+    @property
+    def _socket(self) -> Path:
+        return self.folder / "socket"
+
+    def _run(self, *statements: str) -> None:
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self._socket), user="root")
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
+def settings(kind: str, server: Server, database: str) -> dict[str, Any]:
+    """Answer the gateway's settings for a database on a server."""
+    return {
+        "db_connection": kind,
+        "db_host": "127.0.0.1",
+        "db_port": server.port,
+        "db_database": database,
+        "db_username": USER,
+        "db_password": server.password,
+    }
+
+
+@contextlib.contextmanager
+def serving(kind: type[Server]) -> Iterator[Server]:
+    """Keep a server for the length of the block; skips or fails when it is not installed."""
+    for name in kind.programs:
+        kind.program(name)
+    # Not pytest's folder: that one is closed to the account the server runs under.
+    with tempfile.TemporaryDirectory(prefix="trunkline-", ignore_cleanup_errors=True) as folder:
+        server = kind(Path(folder))
+        try:
+            server.prepare()
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL of this test run's own."""
+    with serving(Postgresql) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    """A MariaDB of this test run's own."""
+    with serving(Mariadb) as server:
+        yield server
