@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from trunkline.threads import in_thread
 from trunkline.vault import Vault
 
 _USERS = 10_000
+_RETRY_SECONDS = 1.0
 
 
 def digest_of(api_key: str) -> str:
@@ -56,15 +58,18 @@ class Directory:
         self._database = database
         self._vault = vault
         self._loading = asyncio.Lock()
+        self._not_before = 0.0
         self.snapshot = Snapshot()
 
     async def fresh(self) -> Snapshot:
         """Answer a snapshot that has all changes known on this machine; loads one when the held one is stale.
 
-        While the system database is down, the stale one goes on serving.
+        While the system database is down, the stale one goes on serving, and only one call a second tries again.
         """
         revision = self._database.revisions[CONFIG]
         if self.snapshot.revision == revision:
+            return self.snapshot
+        if self.snapshot.revision >= 0 and time.monotonic() < self._not_before:
             return self.snapshot
         async with self._loading:
             revision = self._database.revisions[CONFIG]
@@ -72,6 +77,7 @@ class Directory:
                 try:
                     self.snapshot = await in_thread(self._load, revision)
                 except TrunklineError:
+                    self._not_before = time.monotonic() + _RETRY_SECONDS
                     if self.snapshot.revision < 0:
                         raise
         return self.snapshot

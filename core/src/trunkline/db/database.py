@@ -21,6 +21,8 @@ from trunkline.threads import in_thread
 T = TypeVar("T")
 # Any number that no other program uses for its advisory lock.
 _LOCK_ID = 7_239_411
+# Seconds to wait for a connection, a new one or one of the pool.
+_PATIENCE = 5
 
 
 class Database:
@@ -36,7 +38,13 @@ class Database:
         try:
             # Parameters stay out of error texts: they are hashes and ciphertexts, and the log is no place for them.
             self.engine = sa.create_engine(
-                url, pool_pre_ping=not self.is_sqlite, pool_size=8, max_overflow=8, hide_parameters=True
+                url,
+                pool_pre_ping=not self.is_sqlite,
+                pool_size=8,
+                max_overflow=8,
+                pool_timeout=_PATIENCE,
+                hide_parameters=True,
+                connect_args={} if self.is_sqlite else {"connect_timeout": _PATIENCE},
             )
         except ModuleNotFoundError as error:
             extra = engines.EXTRAS[settings.db_connection]
