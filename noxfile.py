@@ -25,10 +25,11 @@ def run(session: nox.Session, program: str, *arguments: str, **options: object) 
 
 
 def everything(session: nox.Session) -> None:
-    """Install all packages and tools, unless no pyproject.toml has changed since the last time."""
+    """Install all packages and tools, unless no pyproject.toml (nor this file) has changed since the last time."""
     files = [ROOT / "pyproject.toml", ROOT / "core/pyproject.toml"]
     files += sorted([*ROOT.glob("plugins/*/pyproject.toml"), *ROOT.glob("connectors/*/pyproject.toml")])
-    facts = [sys.version, *(f"{file.relative_to(ROOT)}\n{file.read_text()}" for file in files)]
+    seen = [ROOT / "noxfile.py", *files]
+    facts = [sys.version, *(f"{file.relative_to(ROOT)}\n{file.read_text()}" for file in seen)]
     state = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     stamp = EVERYTHING / "state"
     if stamp.exists() and stamp.read_text() == state:
@@ -40,7 +41,8 @@ def everything(session: nox.Session) -> None:
     session.run(*pip, *group("types"), *group("tests"), external=True)
     # setuptools is there by now, so that no package needs a build environment of its own.
     folders = [argument for file in files[2:] for argument in ("-e", str(file.parent))]
-    session.run(*pip, "--no-build-isolation", "-e", f"{ROOT / 'core'}[testing]", *folders, external=True)
+    core = f"{ROOT / 'core'}[testing,postgresql,mysql]"
+    session.run(*pip, "--no-build-isolation", "-e", core, *folders, external=True)
     stamp.write_text(state)
 
 

@@ -131,7 +131,7 @@ class Model:
             value = values.get(column.name)
             if not column.unique or value is None:
                 continue
-            query = sa.select(cls.table.c[cls.key]).where(sa.func.lower(column) == str(value).lower())
+            query = sa.select(cls.table.c[cls.key]).where(sa.func.lower(column) == sa.func.lower(str(value)))
             if row is not None:
                 query = query.where(cls.table.c[cls.key] != row[cls.key])
             if work.connection.execute(query).first() is not None:
