@@ -52,6 +52,24 @@ class _serving:
         self.process.wait()
 
 
+def test_several_setups_at_once_make_one_administrator(tmp_path: Path) -> None:
+    """Checklist 30."""
+    environment = clean_environment(TRUNKLINE_STORAGE=str(tmp_path / "storage"))
+
+    def setup(number: int) -> subprocess.Popen[str]:
+        login = ("--admin-email", f"admin{number}@example.com", "--admin-password", "a long enough password")
+        return subprocess.Popen(
+            [TRUNKLINE, "setup", *login], env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    running = [setup(number) for number in range(4)]
+    told = [process.communicate(timeout=60)[1] for process in running]
+    assert sorted(process.returncode for process in running) == [0, 1, 1, 1], told
+    with closing(sqlite3.connect(tmp_path / "storage" / "system.sqlite")) as database:
+        assert database.execute('select count(*) from "user" where is_sys_admin').fetchone() == (1,)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_requests_under_way_are_finished_when_it_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
     storage = tmp_path / "storage"

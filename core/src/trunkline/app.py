@@ -67,7 +67,7 @@ class App:
     def _assembled(self) -> ASGIApp:
         """Build the ASGI application: plugins' middleware, then ``/api``, then plugins' routes."""
         routes = [route for found in self.plugins.hook.register_routes(app=self) for route in found]
-        others = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+        others = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found, TrunklineError: _told})
         assembled: ASGIApp = Edge(self, others)
         for wrap, arguments in self.plugins.callers("wrap_asgi"):
             given = {"app": self, "inner": assembled}
@@ -165,6 +165,12 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    """Answer what a plugin's route raised, as the API does."""
+    assert isinstance(error, TrunklineError)  # noqa: S101 - it is registered for no other
+    return Response(json.dumps(envelope(error)), error.status, error.headers, "application/json")
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

@@ -31,15 +31,20 @@ async def ask(settings: Settings, method: str, path: str, body: Any) -> Any:
 async def setup(settings: Settings, email: str, password: str, names: dict[str, Any]) -> None:
     """Create the first administrator; raises Conflict when there is one (checklist 30)."""
     async with App(settings).running() as app:
-        admins = sa.select(sa.func.count()).select_from(tables.user).where(tables.user.c.is_sys_admin)
-        if await app.database.aread(lambda connection: connection.scalar(admins)):
-            raise Conflict("There is an administrator already; further ones are made under /api/v2/system/admin.")
-        record = {"email": email, "password": password, "is_active": True, **names}
-        try:
-            await app.ask("POST", "system/admin", body={"resource": [record]})
-        except BadRequest as error:
-            entries = (error.context or {}).get("resource") if isinstance(error.context, dict) else None
-            raise BadRequest(entries[0]["message"] if entries else error.message) from None
+        # Two set-ups at once, even on two nodes, make one administrator: the second one waits here and then finds it.
+        with app.database.exclusive():
+            admins = sa.select(sa.func.count()).select_from(tables.user).where(tables.user.c.is_sys_admin)
+            if await app.database.aread(lambda connection: connection.scalar(admins)):
+                raise Conflict("There is an administrator already; further ones are made under /api/v2/system/admin.")
+            await _create_admin(app, {"email": email, "password": password, "is_active": True, **names})
+
+
+async def _create_admin(app: App, record: dict[str, Any]) -> None:
+    try:
+        await app.ask("POST", "system/admin", body={"resource": [record]})
+    except BadRequest as error:
+        entries = (error.context or {}).get("resource") if isinstance(error.context, dict) else None
+        raise BadRequest(entries[0]["message"] if entries else error.message) from None
 
 
 def plugin_lines() -> list[str]:

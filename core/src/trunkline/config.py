@@ -73,7 +73,7 @@ class Config(BaseModel):
         for name, value in given.items():
             if name not in cls.model_fields or (name in hidden and value == MASK):
                 continue
-            result[name] = vault.encrypt(str(value)) if name in hidden and value not in (None, "") else value
+            result[name] = _sealed(name, value, vault) if name in hidden and value not in (None, "") else value
         return result
 
     @classmethod
@@ -99,6 +99,12 @@ class Config(BaseModel):
     def schema_entries(cls) -> list[dict[str, Any]]:
         """Render the fields as ``config_schema`` of ``system/service_type`` (connectors 2.2)."""
         return [_entry(name, info) for name, info in cls.model_fields.items()]
+
+
+def _sealed(name: str, value: Any, vault: Vault) -> str:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise BadRequest(f"Invalid data supplied. config.{name} must be text.", context={name: ["It must be text."]})
+    return vault.encrypt(str(value))
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

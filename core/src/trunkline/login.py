@@ -80,7 +80,7 @@ class Logins:
         database = self._app.database
 
         def read(connection: sa.Connection) -> tuple[User | None, str | None]:
-            user = read_user(connection, column == name.lower())
+            user = read_user(connection, column == sa.func.lower(name))
             if user is None:
                 return None, None
             stored = connection.scalar(sa.select(tables.user.c.password).where(tables.user.c.id == user.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -94,7 +95,7 @@ class Database:
         config = AlembicConfig()
         config.set_main_option("script_location", "trunkline.db:migrations")
         config.set_main_option("path_separator", "os")
-        with _translated(), self._exclusive():
+        with _translated(), self.exclusive():
             with self.engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -103,8 +104,8 @@ class Database:
         self.poll()
 
     @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Hold a lock across processes (SQLite: this machine) or nodes (servers) while migrating."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold a lock across processes of this machine (SQLite) or nodes (servers): migrations, the first set-up."""
         if self.is_sqlite:
             descriptor = os.open(self.settings.storage / "migrate.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -118,7 +119,8 @@ class Database:
             "mysql": ("select get_lock('trunkline', 60)", "select release_lock('trunkline')"),
         }[self.engine.dialect.name]
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text(take))
+            if connection.scalar(sa.text(take)) == 0:
+                raise Unavailable("Another node has been migrating the system database for a minute.")
             try:
                 yield
             finally:
@@ -142,10 +144,41 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("begin" if readonly else "begin immediate")
 
 
+# Conditions that pass by themselves: serialization failures, no resources, shutting down, lock not available.
+_PASSING_STATES = ("40", "53", "57", "55P03")
+_PASSING_SQLITE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN)
+# MySQL: lock wait timeout, deadlock.
+_PASSING_NUMBERS = (1205, 1213)
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Turn a system database that cannot be reached into a 503."""
+    """Turn a system database that cannot serve just now into a 503; anything else stays what it is."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        raise Unavailable("The system database is not available.", headers={"Retry-After": "5"}) from error
+    except sa.exc.TimeoutError as error:
+        raise _unavailable() from error
+    except sa.exc.DBAPIError as error:
+        if _is_passing(error):
+            raise _unavailable() from error
+        raise
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The system database is not available.", headers={"Retry-After": "5"})
+
+
+def _is_passing(error: sa.exc.DBAPIError) -> bool:
+    """Say whether the connection is the trouble, or something that passes, rather than the statement."""
+    if error.connection_invalidated or error.statement is None:
+        return True
+    original: Any = error.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return (original.sqlite_errorcode & 0xFF) in (
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+            sqlite3.SQLITE_CANTOPEN,
+        )
+    if (state := getattr(original, "sqlstate", None)) is not None:
+        return str(state).startswith(_PASSING_STATES)
+    return bool(original.args) and original.args[0] in _PASSING_NUMBERS

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import LONGTEXT
+
+# MySQL's TEXT ends at 64 KiB, which an API document or an encrypted value may exceed.
+_LONG = sa.Text().with_variant(LONGTEXT(), "mysql")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -87,7 +91,7 @@ service = sa.Table(
     sa.Column("is_active", sa.Boolean, nullable=False, default=False),
     sa.Column("type", sa.String(40), nullable=False),
     # JSON; secrets inside are encrypted one by one.
-    sa.Column("config", sa.Text),
+    sa.Column("config", _LONG),
     sa.Column("mutable", sa.Boolean, nullable=False, default=True),
     sa.Column("deletable", sa.Boolean, nullable=False, default=True),
     *_stamps(),
@@ -98,7 +102,7 @@ service_doc = sa.Table(
     metadata,
     sa.Column("service_id", sa.Integer, sa.ForeignKey("service.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("format", sa.Integer, nullable=False, default=0),
-    sa.Column("content", sa.Text),
+    sa.Column("content", _LONG),
     *_stamps(),
 )
 
@@ -112,7 +116,7 @@ role_service_access = sa.Table(
     sa.Column("verb_mask", sa.Integer, nullable=False, default=0),
     sa.Column("requestor_mask", sa.Integer, nullable=False, default=0),
     # JSON list of {name, operator, value}.
-    sa.Column("filters", sa.Text),
+    sa.Column("filters", _LONG),
     sa.Column("filter_op", sa.String(8), nullable=False, default="and"),
     *_stamps(),
 )
@@ -158,7 +162,7 @@ lookup = sa.Table(
     _parent("user_id", "user"),
     sa.Column("name", sa.String(255), nullable=False),
     # Always encrypted; private ones are masked in replies as well.
-    sa.Column("value", sa.Text),
+    sa.Column("value", _LONG),
     sa.Column("private", sa.Boolean, nullable=False, default=False),
     sa.Column("description", sa.String(255)),
     *_stamps(),

@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from trunkline import json
 from trunkline.db import tables
-from trunkline.errors import TrunklineError, envelope
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -48,7 +47,7 @@ def start(app: App) -> Page:
         )
         return HTMLResponse(filled, headers=_HEADERS)
 
-    return _refusing(page)
+    return page
 
 
 def status(app: App) -> Page:
@@ -67,19 +66,7 @@ def status(app: App) -> Page:
         }
         return Response(json.dumps(content), media_type="application/json")
 
-    return _refusing(page)
-
-
-def _refusing(page: Page) -> Page:
-    """Let a page refuse as the API does: a system database that is away is a 503 with ``Retry-After``."""
-
-    async def refusing(request: Request) -> Response:
-        try:
-            return await page(request)
-        except TrunklineError as error:
-            return Response(json.dumps(envelope(error)), error.status, error.headers, "application/json")
-
-    return refusing
+    return page
 
 
 async def up(_request: Request) -> Response:

@@ -13,7 +13,7 @@ from trunkline.call import Call
 from trunkline.config import Config
 from trunkline.db import tables
 from trunkline.errors import Forbidden, Unavailable
-from trunkline_system.fields import invalid, words
+from trunkline_system.fields import invalid
 from trunkline_system.model import Model, Relation, Row, Work
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -91,9 +91,6 @@ class ServiceModel(Model):
         if given is not None and not isinstance(given, dict):
             raise invalid("config", "The config field must be an object.")
         model = _config_class(work.app, str(kind))
-        for name in model.secrets():
-            if isinstance((given or {}).get(name), list | dict | bool):
-                raise invalid(name, f"The {words(name)} field must be a string.")
         stored = json.loads(row["config"] or "{}") if row is not None else {}
         merged = model.merged(stored, given or {}, work.app.vault)
         # What is checked is what the service will see: lookups filled in, secrets opened.

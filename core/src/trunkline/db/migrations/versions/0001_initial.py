@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.mysql import LONGTEXT
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+_LONG = sa.Text().with_variant(LONGTEXT(), "mysql")
 
 
 def upgrade() -> None:
     """Create the tables, and the two counters that tell workers of changes."""
-    op.create_table(
+    # MySQL cannot undo DDL: after an interruption the next run finds some of it done, and goes on from there.
+    found = sa.inspect(op.get_bind())
+    there = set(found.get_table_names())
+
+    def create_table(name: str, *parts: sa.schema.SchemaItem, **options: bool) -> None:
+        if name not in there:
+            op.create_table(name, *parts, **options)
+
+    def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
+        if table not in there or name not in {one["name"] for one in found.get_indexes(table)}:
+            op.create_index(name, table, columns, unique=unique)
+
+    create_table(
         "revision",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_revision")),
     )
-    op.create_table(
+    create_table(
         "role",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -33,7 +47,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_role_name")),
         sqlite_autoincrement=True,
     )
-    op.create_table(
+    create_table(
         "service",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -41,7 +55,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(length=255), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("type", sa.String(length=40), nullable=False),
-        sa.Column("config", sa.Text(), nullable=True),
+        sa.Column("config", _LONG, nullable=True),
         sa.Column("mutable", sa.Boolean(), nullable=False),
         sa.Column("deletable", sa.Boolean(), nullable=False),
         sa.Column("created_date", sa.DateTime(), nullable=True),
@@ -52,7 +66,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_service_name")),
         sqlite_autoincrement=True,
     )
-    op.create_table(
+    create_table(
         "user",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=True),
@@ -83,7 +97,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", name=op.f("uq_user_username")),
         sqlite_autoincrement=True,
     )
-    op.create_table(
+    create_table(
         "app",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -113,9 +127,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_app_name")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_app_role_id"), "app", ["role_id"], unique=False)
-    op.create_index(op.f("ix_app_storage_service_id"), "app", ["storage_service_id"], unique=False)
-    op.create_table(
+    create_index(op.f("ix_app_role_id"), "app", ["role_id"], unique=False)
+    create_index(op.f("ix_app_storage_service_id"), "app", ["storage_service_id"], unique=False)
+    create_table(
         "role_service_access",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role_id", sa.Integer(), nullable=False),
@@ -123,7 +137,7 @@ def upgrade() -> None:
         sa.Column("component", sa.String(length=255), nullable=True),
         sa.Column("verb_mask", sa.Integer(), nullable=False),
         sa.Column("requestor_mask", sa.Integer(), nullable=False),
-        sa.Column("filters", sa.Text(), nullable=True),
+        sa.Column("filters", _LONG, nullable=True),
         sa.Column("filter_op", sa.String(length=8), nullable=False),
         sa.Column("created_date", sa.DateTime(), nullable=True),
         sa.Column("last_modified_date", sa.DateTime(), nullable=True),
@@ -138,13 +152,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_service_access")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_role_service_access_role_id"), "role_service_access", ["role_id"], unique=False)
-    op.create_index(op.f("ix_role_service_access_service_id"), "role_service_access", ["service_id"], unique=False)
-    op.create_table(
+    create_index(op.f("ix_role_service_access_role_id"), "role_service_access", ["role_id"], unique=False)
+    create_index(op.f("ix_role_service_access_service_id"), "role_service_access", ["service_id"], unique=False)
+    create_table(
         "service_doc",
         sa.Column("service_id", sa.Integer(), nullable=False),
         sa.Column("format", sa.Integer(), nullable=False),
-        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("content", _LONG, nullable=True),
         sa.Column("created_date", sa.DateTime(), nullable=True),
         sa.Column("last_modified_date", sa.DateTime(), nullable=True),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
@@ -154,14 +168,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("service_id", name=op.f("pk_service_doc")),
     )
-    op.create_table(
+    create_table(
         "lookup",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("app_id", sa.Integer(), nullable=True),
         sa.Column("role_id", sa.Integer(), nullable=True),
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("value", _LONG, nullable=True),
         sa.Column("private", sa.Boolean(), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=True),
         sa.Column("created_date", sa.DateTime(), nullable=True),
@@ -174,10 +188,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lookup")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_lookup_app_id"), "lookup", ["app_id"], unique=False)
-    op.create_index(op.f("ix_lookup_role_id"), "lookup", ["role_id"], unique=False)
-    op.create_index(op.f("ix_lookup_user_id"), "lookup", ["user_id"], unique=False)
-    op.create_table(
+    create_index(op.f("ix_lookup_app_id"), "lookup", ["app_id"], unique=False)
+    create_index(op.f("ix_lookup_role_id"), "lookup", ["role_id"], unique=False)
+    create_index(op.f("ix_lookup_user_id"), "lookup", ["user_id"], unique=False)
+    create_table(
         "user_to_app_to_role",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -194,8 +208,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "app_id", name=op.f("uq_user_to_app_to_role_user_id")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_user_to_app_to_role_app_id"), "user_to_app_to_role", ["app_id"], unique=False)
-    op.create_index(op.f("ix_user_to_app_to_role_role_id"), "user_to_app_to_role", ["role_id"], unique=False)
-    op.create_index(op.f("ix_user_to_app_to_role_user_id"), "user_to_app_to_role", ["user_id"], unique=False)
+    create_index(op.f("ix_user_to_app_to_role_app_id"), "user_to_app_to_role", ["app_id"], unique=False)
+    create_index(op.f("ix_user_to_app_to_role_role_id"), "user_to_app_to_role", ["role_id"], unique=False)
+    create_index(op.f("ix_user_to_app_to_role_user_id"), "user_to_app_to_role", ["user_id"], unique=False)
     counters = sa.table("revision", sa.column("name", sa.String), sa.column("value", sa.BigInteger))
+    op.execute(sa.delete(counters))
     op.bulk_insert(counters, [{"name": "config", "value": 1}, {"name": "sessions", "value": 1}])
