@@ -174,11 +174,7 @@ def _is_passing(error: sa.exc.DBAPIError) -> bool:
         return True
     original: Any = error.orig
     if isinstance(original, sqlite3.OperationalError):
-        return (original.sqlite_errorcode & 0xFF) in (
-            sqlite3.SQLITE_BUSY,
-            sqlite3.SQLITE_LOCKED,
-            sqlite3.SQLITE_CANTOPEN,
-        )
+        return (original.sqlite_errorcode & 0xFF) in _PASSING_SQLITE
     if (state := getattr(original, "sqlstate", None)) is not None:
         return str(state).startswith(_PASSING_STATES)
     return bool(original.args) and original.args[0] in _PASSING_NUMBERS
