@@ -177,11 +177,7 @@ class Builder:
     def _order(self, source: sa.FromClause, plan: Select) -> list[sa.ColumnElement[Any]]:
         order: list[sa.ColumnElement[Any]] = []
         for one in plan.order:
-            column: sa.ColumnElement[Any] = source.c[one.column.name]
-            column = column.desc() if one.descending else column.asc()
-            if one.nulls is not None:
-                column = column.nulls_first() if one.nulls == "first" else column.nulls_last()
-            order.append(column)
+            order += self.dialect.ordered(source.c[one.column.name], one.descending, one.nulls)
         return order
 
     def _new_value(self, table: Table, name: str, function: str | None) -> sa.ColumnElement[Any]:

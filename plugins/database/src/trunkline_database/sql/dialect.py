@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
 
@@ -107,6 +107,15 @@ class Dialect:
     def function(self, name: str) -> sa.ColumnElement[Any]:
         """Render one of the functions that clients may name (filters.FUNCTIONS)."""
         raise NotImplementedError
+
+    def ordered(
+        self, column: sa.ColumnElement[Any], descending: bool, nulls: Literal["first", "last"] | None
+    ) -> list[sa.ColumnElement[Any]]:
+        """Render one member of an order, as one or more expressions."""
+        ordered = column.desc() if descending else column.asc()
+        if nulls is None:
+            return [ordered]
+        return [ordered.nulls_first() if nulls == "first" else ordered.nulls_last()]
 
     # Structure.
 

@@ -1,0 +1,5 @@
+"""The server that these tests ask for."""
+
+from servers import mariadb_server
+
+__all__ = ["mariadb_server"]
