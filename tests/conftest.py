@@ -1,5 +1,9 @@
 """The servers that tests marked ``live`` may ask for."""
 
-from servers import mariadb_server, postgresql_server
+import pytest
 
-__all__ = ["mariadb_server", "postgresql_server"]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the fixtures of ``servers.py`` known once, however many folders ask for them."""
+    if not config.pluginmanager.has_plugin("servers"):
+        config.pluginmanager.import_plugin("servers")

@@ -72,6 +72,11 @@ class Server(ABC):
     def new_database(self) -> dict[str, Any]:
         """Create an empty database and answer the settings that lead to it."""
 
+    def new_config(self) -> dict[str, Any]:
+        """Create an empty database and answer the configuration of a service on it."""
+        found = self.new_database()
+        return {name: found[f"db_{name}"] for name in ("host", "port", "database", "username", "password")}
+
     def start(self) -> None:
         """Start the server on the data that is there, and wait until it takes connections."""
         with self.log.open("ab") as log:
@@ -93,8 +98,13 @@ class Server(ABC):
     def kill(self) -> None:
         """End the server and all its children at once, as a power cut does."""
         if self.process is not None:
+            # PostgreSQL's children have process groups of their own, and still answer for a moment after its death.
+            children = _children(self.process.pid)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
             self.process.wait(timeout=PATIENCE)
             self.process = None
 
@@ -226,6 +236,13 @@ class Mariadb(Server):
                 cursor.execute(statement)
 
 
+def _children(process: int) -> list[int]:
+    """List the processes that a process started, where the kernel tells."""
+    with contextlib.suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return []
+
+
 def settings(kind: str, server: Server, database: str) -> dict[str, Any]:
     """Answer the gateway's settings for a database on a server."""
     return {
@@ -236,6 +253,19 @@ def settings(kind: str, server: Server, database: str) -> dict[str, Any]:
         "db_username": USER,
         "db_password": server.password,
     }
+
+
+def execute(config: dict[str, Any], *statements: Any) -> list[Any]:
+    """Run statements on the PostgreSQL database of a service and answer the rows of the last one."""
+    import psycopg
+
+    with psycopg.connect(
+        host=config["host"], port=config["port"], user=config["username"], password=config["password"],
+        dbname=config["database"], autocommit=True,
+    ) as connection:  # fmt: skip
+        for statement in statements:
+            done = connection.execute(statement)
+        return done.fetchall() if done.description else []
 
 
 @contextlib.contextmanager
@@ -259,6 +289,12 @@ def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL of this test run's own."""
     with serving(Postgresql) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def postgresql_config(postgresql_server: Server) -> dict[str, Any]:
+    """The configuration of a service on an empty PostgreSQL database."""
+    return postgresql_server.new_config()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 #: Keys whose values are the engine's or the instance's own.
 OWN_WORDS = {"constraint_schema", "table_schema", "referenced_table_schema", "ref_service_id", "junction_service_id"}
-SAME_WORDS = {"now()": "current_timestamp", "character varying(255)": "varchar(255)"}
+SAME_WORDS = {"now()": "current_timestamp", "character varying(255)": "varchar(255)", "boolean": "tinyint(1)"}
 
 
 class Comparison:

@@ -73,17 +73,53 @@ DIFFERENCES: dict[tuple[str, int], Better] = {
     # Names instead of empty arrays.
     ("schema-roles", 7): Better("D15", 200, {"resource": [{"name": "f2"}]}),
     ("schema-roles", 8): Better("D15", 200, {"name": "f3"}),
+    ("schema-roles", 9): Better("D15", 200, {"name": "f2"}),
+    ("schema-roles", 14): Better("D15", 200, {"resource": [{"name": "contact_by_v"}]}),
 }
 
 _ROUTINES = "SQLite has no procedures and functions of its own."
+_NO_ROUTINES_YET = "Procedures and functions are a later step."
 _ALTER = "SQLite cannot change a column's type; PostgreSQL had dropped fields before it failed here."
-_EXTRAS = "Labels, picklists, validation and virtual relations are kept beside the database, which is a later step."
 _USERS = "About users and sessions, not about databases: the user plugin's tests tell."
 
 EXCLUDED: dict[tuple[str, int], str] = {
-    **{("reads", n): _ROUTINES for n in (0, 1, 2, 48, 49, 50, 51, 52)},
-    ("writes", 77): "A view that PostgreSQL can write to and SQLite cannot.",
-    **{("schema-roles", n): _ALTER for n in (5, 6, 16)},
-    **{("schema-roles", n): _EXTRAS for n in (2, 9, 10, 14, 15)},
     **{("schema-roles", n): _USERS for n in range(44, 72)},
 }
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is different on one kind of database, beside what is different everywhere."""
+
+    service_type: str
+    differences: dict[tuple[str, int], Better]
+    excluded: dict[tuple[str, int], str]
+
+
+SQLITE = Engine(
+    "sqlite",
+    DIFFERENCES,
+    {
+        **EXCLUDED,
+        **{("reads", n): _ROUTINES for n in (0, 1, 2, 48, 49, 50, 51, 52)},
+        ("writes", 77): "A view that PostgreSQL can write to and SQLite cannot.",
+        **{("schema-roles", n): _ALTER for n in (5, 6, 16)},
+    },
+)
+PGSQL = Engine(
+    "pgsql",
+    {
+        **DIFFERENCES,
+        # As everywhere, but what was tried and undone has used up numbers of the sequence.
+        **{("writes", n): Better("D20", 200, says='{"resource":[{"id":') for n in (69, 70, 71)},
+        # A row without a key was answered as an empty name.
+        ("writes", 77): Better("D12", 200, says='"first_name":"x"'),
+        # PUT dropped what it had not named, changed types, and then failed.
+        ("schema-roles", 5): Better("D15", 200, {"name": "sw"}),
+        ("schema-roles", 6): Better("D15", 200, says='"type":"bigint"'),
+    },
+    {
+        **EXCLUDED,
+        **{("reads", n): _NO_ROUTINES_YET for n in (0, 1, 2, 48, 49, 50, 51, 52)},
+    },
+)

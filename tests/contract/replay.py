@@ -1,4 +1,4 @@
-"""Replaying one file of recorded exchanges, in order, against a gateway with SQLite behind it."""
+"""Replaying one file of recorded exchanges, in order, against a gateway with SQLite or PostgreSQL behind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trunkline.testing.gateway import Client, Gateway
 
 from . import fixture
 from .compare import Comparison
-from .differences import DIFFERENCES, EXCLUDED, Better
+from .differences import Better, Engine
 
 HERE = Path(__file__).parent
 _VISIBLE = [{"name": "country_code", "operator": "=", "value": "DE"}]
@@ -24,15 +24,19 @@ class Report:
     """What came of the lines of a file."""
 
     file: str
+    engine: Engine
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
 
-def replay(file: str, folder: Path) -> Report:
-    """Replay a file on fresh databases."""
-    report = Report(file)
+def replay(file: str, folder: Path, engine: Engine, config: dict[str, Any] | None = None) -> Report:
+    """Replay a file on fresh databases; ``config`` leads to the one that ``fixture.sql`` was loaded into."""
+    report = Report(file, engine)
     with Gateway(settings_for(folder / "storage")) as gateway:
         for name in ("pg", "lite"):
+            if name == "pg" and config is not None:
+                gateway.create_service(name, engine.service_type, config)
+                continue
             fixture.create(folder / f"{name}.db")
             gateway.create_service(name, "sqlite", {"database": str(folder / f"{name}.db")})
         clients = _clients(gateway)
@@ -59,11 +63,11 @@ def _clients(gateway: Gateway) -> dict[str, Client]:
 
 def _replay_line(report: Report, clients: dict[str, Client], line: dict[str, Any]) -> None:
     where = (report.file, line["n"])
-    if where in EXCLUDED:
+    if where in report.engine.excluded:
         report.counts["excluded"] += 1
         return
-    client, better = clients[line["who"]], DIFFERENCES.get(where)
-    body = {} if line["body"] is None else {"json": line["body"]}
+    client, better = clients[line["who"]], report.engine.differences.get(where)
+    body = {} if line["body"] is None else {"json": _as_here(line["body"], clients)}
     answer = client.request(line["method"], line["path"], headers=line["headers"], **body)
     if better is not None:
         found, kind = _judge_better(better, answer), f"better by {better.decision}"
@@ -78,6 +82,18 @@ def _replay_line(report: Report, clients: dict[str, Client], line: dict[str, Any
         report.failures.append(f"{report.file} {line['n']}: {line['method']} {line['path']} {line['body']}: {found}")
         kind = "failed"
     report.counts[kind] += 1
+
+
+def _as_here(value: Any, clients: dict[str, Client]) -> Any:
+    """Put this gateway's id of ``pg`` where a recorded body names the one that it had."""
+    if isinstance(value, list):
+        return [_as_here(one, clients) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _as_here(one, clients) for name, one in value.items()}
+    if "ref_service_id" in found:
+        found["ref_service_id"] = clients["J"].get("/system/service/pg").json()["id"]
+    return found
 
 
 def _judge_better(better: Better, answer: Any) -> str:

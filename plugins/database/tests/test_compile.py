@@ -16,6 +16,7 @@ from trunkline_database.plan import Aggregate, Order, Select, Via
 from trunkline_database.resolve import resolved
 from trunkline_database.sql.compile import Compiler
 from trunkline_database.sql.dialect import Dialect
+from trunkline_database.sql.postgresql import PostgresqlDialect
 from trunkline_database.sql.sqlite import SqliteDialect
 from trunkline_database.store import Arithmetic
 
@@ -43,7 +44,7 @@ def test_no_value_becomes_text(text: str, op: str) -> None:
     """Checklist 2."""
     literal = Literal(text, quoted=True)
     value: Any = (literal, literal) if op in ("in", "between") else literal
-    for dialect in (SqliteDialect(PysqliteDialect()), Dialect(PostgresDialect())):
+    for dialect in (SqliteDialect(PysqliteDialect()), Dialect(PostgresDialect()), PostgresqlDialect()):
         statement, values = Compiler(dialect).select(Select(BOOK, BOOK.columns, Comparison(NAME.name, op, value)))  # type: ignore[arg-type]
         assert text not in statement.text
         assert any(text in str(one) for one in values)

@@ -64,11 +64,11 @@ def _node(service: Service, call: Call, table: Table, found: RowFilter) -> Node:
     known = _known.get(key)
     if known is None:
         tree = _from_conditions(found)
-        known = _Known(table, found, tree, None if "{" in filters.render(tree) else resolved(table, tree))
+        known = _Known(table, found, tree, None if "{" in filters.render(tree) else resolved(table, tree, real=True))
         _known[key] = known
     if known.node is not None:
         return known.node
-    return resolved(table, filters.substitute(known.tree, _demanding(service, call)))
+    return resolved(table, filters.substitute(known.tree, _demanding(service, call)), real=True)
 
 
 def _from_conditions(found: RowFilter) -> Node:

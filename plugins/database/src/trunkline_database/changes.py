@@ -119,7 +119,7 @@ async def _change_matching(target: Target, reply: Reply, record: Any) -> list[Ro
     for column in target.identity:
         if column.is_primary_key:
             prepared.values.pop(column.name, None)
-    identity = target.identity or target.table.columns
+    identity = target.identity or target.table.stored
     async with target.service.store.transaction() as transaction:
         plan = Select(target.table, identity, target.where(), target.natural_order(), lock=True)
         found = await transaction.select(plan)

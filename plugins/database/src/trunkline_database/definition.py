@@ -12,8 +12,6 @@ from trunkline_database.filter_parser import parse_value
 from trunkline_database.filters import Function
 
 _MOST_NAME = 128
-# Kept by the platform and not by the database (13.7): what changes behaviour must not be dropped in silence.
-_EXTRAS = ("alias", "validation", "db_function", "picklist", "client_info", "is_virtual", "is_aggregate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,8 @@ class ColumnDefinition:
     default: Any = None
     has_default: bool = False
     allow_null: bool = False
+    # Whether the client said so, or it is just the default.
+    null_given: bool = False
     fixed_length: bool = False
     supports_multibyte: bool = False
     auto_increment: bool = False
@@ -49,7 +49,10 @@ class TableDefinition:
 
 
 def read_table(given: Any, name: str | None = None) -> TableDefinition:
-    """Read a table's JSON; ``name`` is that of the path. Raises BadRequest that says what is missing."""
+    """Read a table's JSON; ``name`` is that of the path. Raises BadRequest that says what is missing.
+
+    Fields that are computed are no part of what the database makes (14.3).
+    """
     if not isinstance(given, Mapping):
         raise BadRequest("No data in schema create request.")
     keys = _lowered(given)
@@ -57,9 +60,9 @@ def read_table(given: Any, name: str | None = None) -> TableDefinition:
     fields = keys.get("field", keys.get("fields")) or []
     if not isinstance(fields, list):
         fields = [fields]
-    refuse_extras(keys, "table")
     return TableDefinition(
-        read_name(named, "Table schema received does not have a valid name."), tuple(read_column(one) for one in fields)
+        read_name(named, "Table schema received does not have a valid name."),
+        tuple(read_column(one) for one in fields if not is_virtual(one)),
     )
 
 
@@ -72,7 +75,6 @@ def read_column(given: Any, name: str | None = None) -> ColumnDefinition:
     kind = keys.get("type") or keys.get("db_type")
     if not isinstance(kind, str) or not kind.strip():
         raise BadRequest(f"Invalid schema detected - no type or db_type element for field '{column}'.")
-    refuse_extras(keys, f"field '{column}'")
     kind = kind.strip()
     default, has_default = _default(keys.get("default"), column)
     return ColumnDefinition(
@@ -84,6 +86,7 @@ def read_column(given: Any, name: str | None = None) -> ColumnDefinition:
         default=default,
         has_default=has_default,
         allow_null=truth(keys.get("allow_null")),
+        null_given=keys.get("allow_null") is not None,
         fixed_length=truth(keys.get("fixed_length")),
         supports_multibyte=truth(keys.get("supports_multibyte")),
         auto_increment=truth(keys.get("auto_increment")),
@@ -111,11 +114,13 @@ def _lowered(given: Mapping[str, Any]) -> dict[str, Any]:
     return {str(name).lower(): value for name, value in given.items()}
 
 
-def refuse_extras(keys: Mapping[str, Any], where: str) -> None:
-    """Raise BadRequest for what would have to be remembered beside the database."""
-    asked = [name for name in _EXTRAS if keys.get(name)]
-    if asked:
-        raise BadRequest(f"The {where} asks for what cannot be stored here: {', '.join(asked)}.")
+def is_virtual(given: Any) -> bool:
+    """Say whether a field is to be computed and not stored: it says so, or has the old form's type (14.3)."""
+    if not isinstance(given, Mapping):
+        return False
+    keys = _lowered(given)
+    says = truth(keys.get("is_virtual")) or truth(keys.get("is_aggregate"))
+    return says or str(keys.get("type")).lower() == "virtual"
 
 
 def _number(keys: Mapping[str, Any], column: str, *names: str) -> int | None:

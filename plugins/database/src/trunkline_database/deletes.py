@@ -86,7 +86,7 @@ async def _delete_key(target: Target, rows: Rows, columns: tuple[Column, ...], k
 
 async def _delete_matching(target: Target, columns: tuple[Column, ...]) -> list[Row]:
     """Delete exactly the rows that match now, and answer them all, whatever ``max_records`` is (D28)."""
-    identity = target.table.primary_key or target.table.columns
+    identity = target.table.primary_key or target.table.stored
     everything = tuple(dict.fromkeys((*columns, *identity)))
     async with target.service.store.transaction() as transaction:
         plan = Select(target.table, everything, target.where(), target.natural_order(), lock=True)

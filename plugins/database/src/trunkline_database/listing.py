@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trunkline.call import Call
+from trunkline_database.extras import Words
 from trunkline_database.model import TableName, listed
 from trunkline_database.params import names_in, read_query
 
@@ -13,34 +15,54 @@ if TYPE_CHECKING:
     from trunkline_database.service import DatabaseService
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A table in a list: how it is called there, what the caller may do, what is remembered of it."""
+
+    name: TableName
+    shown: str
+    mask: int
+    words: Words
+
+    def entry(self, access: Any, *, alias: bool) -> dict[str, Any]:
+        """Render the entry; only lists of ``_schema`` show the alias beside the name."""
+        labels = {key: self.words.get(key) or "" for key in ("label", "plural")}
+        rendered = listed(self.name, description=self.words.get("description"), **labels)
+        first = {"alias": self.words.get("alias")} if alias else {}
+        return {**first, **rendered, "name": self.shown, "access": access}
+
+
 async def table_list(
     service: DatabaseService, call: Call, component: str, access: Callable[[int], Any], alias: bool = False
 ) -> dict[str, Any]:
     """List the tables that the caller may touch; ``access`` renders the verb mask."""
     query = read_query(call)
-    names = await visible(service, call, component, refresh=query.refresh)
+    found = await visible(service, call, component, refresh=query.refresh)
     wanted = {one.lower() for one in names_in(call.option("ids"))}
     prefix = call.params.get("schema")
     if wanted:
-        names = [(name, mask) for name, mask in names if name.key.lower() in wanted]
+        found = [one for one in found if one.shown.lower() in wanted]
     if isinstance(prefix, str) and prefix:
-        names = [(name, mask) for name, mask in names if name.key.lower().startswith(f"{prefix.lower()}.")]
+        found = [one for one in found if one.name.key.lower().startswith(f"{prefix.lower()}.")]
     if query.as_list:
-        return {"resource": [name.key for name, _ in names]}
+        return {"resource": [one.shown for one in found]}
     fields = call.option("fields")
     if fields is None:
-        return {"resource": [{"name": name.key} for name, _ in names]}
-    entries = [{**({"alias": None} if alias else {}), **listed(name), "access": access(mask)} for name, mask in names]
+        return {"resource": [{"name": one.shown} for one in found]}
+    entries = [one.entry(access(one.mask), alias=alias) for one in found]
     if fields != "*":
         chosen = names_in(fields)
         entries = [{key: entry[key] for key in chosen if key in entry} for entry in entries]
     return {"resource": entries}
 
 
-async def visible(
-    service: DatabaseService, call: Call, component: str, *, refresh: bool = False
-) -> list[tuple[TableName, int]]:
-    """List the tables on which the caller has any right, with the mask of it."""
+async def visible(service: DatabaseService, call: Call, component: str, *, refresh: bool = False) -> list[Listed]:
+    """List the tables on which the caller has any right; records go by alias, the schema by real names."""
     names = await service.catalogue.names(refresh=refresh)
-    masks = [(name, call.caller.mask(service.record, f"{component}/{name.key.lower()}")) for name in names]
-    return [(name, mask) for name, mask in masks if mask]
+    extras = await service.catalogue.extras()
+    found = []
+    for name in names:
+        shown = extras.record_name(name.key) if component == "_table" else name.key
+        if mask := call.caller.mask(service.record, f"{component}/{shown.lower()}"):
+            found.append(Listed(name, shown, mask, extras.tables.get(name.key.lower(), {})))
+    return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from trunkline.errors import BadRequest
+from trunkline_database.validation import Rule, rules_of
 
 ConstraintKind = Literal["PRIMARY KEY", "UNIQUE", "FOREIGN KEY"]
 RelationKind = Literal["belongs_to", "has_many", "has_one", "many_many"]
+# Types that no database has: remembered beside it, and filled in by the server where they say when (12.2, 13.5).
+ON_CREATE = frozenset({"timestamp_on_create", "timestamp_on_update", "user_id_on_create", "user_id_on_update"})
+ON_UPDATE = frozenset({"timestamp_on_update", "user_id_on_update"})
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
 
 
@@ -54,6 +58,15 @@ class Column:
     ref_on_delete: str | None = None
     # Filled by the engine from the row itself, so nobody may write it.
     is_generated: bool = False
+    # What is remembered beside the database (13.7).
+    picklist: tuple[str, ...] | None = None
+    validation: Any = None
+    client_info: Any = None
+    db_function: tuple[Mapping[str, Any], ...] | None = None
+    is_virtual: bool = False
+    is_aggregate: bool = False
+    # The database's own type, where ``type`` is a remembered one.
+    own_type: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -63,10 +76,32 @@ class Column:
     @property
     def required(self) -> bool:
         """Say whether an insert must bring a value."""
-        return not (self.allow_null or self.auto_increment or self.is_generated) and self.default is None
+        by_itself = self.allow_null or self.auto_increment or self.is_generated or self.type in ON_CREATE
+        return not by_itself and self.default is None
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The validation rules, ready to be asked."""
+        return rules_of(self.validation, self.picklist)
+
+    @cached_property
+    def functions(self) -> dict[str, str]:
+        """The SQL that stands for the column, by use: SELECT, FILTER, INSERT, UPDATE (database-api 14.2)."""
+        return {str(use): str(one["function"]) for one in self.db_function or () for use in one["use"]}
+
+    @property
+    def is_readable(self) -> bool:
+        """Say whether there is anything to read: a virtual column is nothing without a function."""
+        return not self.is_virtual or "SELECT" in self.functions
+
+    @property
+    def is_filterable(self) -> bool:
+        """Say whether the column can stand in a filter (database-api 14.3)."""
+        return not self.is_virtual or ("FILTER" in self.functions and not self.is_aggregate)
 
     def describe(self) -> dict[str, Any]:
-        """Render the field object."""
+        """Render the field object; ``client_info`` only where there is some."""
+        more = {} if self.client_info is None else {"client_info": self.client_info}
         return {
             "alias": self.alias,
             "name": self.name,
@@ -74,7 +109,7 @@ class Column:
             "description": self.description,
             "native": [],
             "type": self.type,
-            "db_type": self.db_type,
+            "db_type": self.db_type or None,
             "length": self.length,
             "precision": self.precision,
             "scale": self.scale,
@@ -92,11 +127,12 @@ class Column:
             "ref_field": self.ref_field,
             "ref_on_update": self.ref_on_update,
             "ref_on_delete": self.ref_on_delete,
-            "picklist": None,
-            "validation": None,
-            "db_function": None,
-            "is_virtual": False,
-            "is_aggregate": False,
+            "picklist": list(self.picklist) if self.picklist is not None else None,
+            "validation": self.validation,
+            "db_function": list(self.db_function) if self.db_function is not None else None,
+            "is_virtual": self.is_virtual,
+            "is_aggregate": self.is_aggregate,
+            **more,
         }
 
 
@@ -121,6 +157,8 @@ class Relation:
     description: str | None = None
     is_virtual: bool = False
     always_fetch: bool = False
+    flatten: bool = False
+    flatten_drop_prefix: bool = False
 
     @property
     def key(self) -> str:
@@ -153,8 +191,8 @@ class Relation:
             "junction_field": self.junction_field,
             "junction_ref_field": self.junction_ref_field,
             "always_fetch": self.always_fetch,
-            "flatten": False,
-            "flatten_drop_prefix": False,
+            "flatten": self.flatten,
+            "flatten_drop_prefix": self.flatten_drop_prefix,
         }
 
 
@@ -233,6 +271,11 @@ class Table:
         return self.identity.key
 
     @property
+    def key(self) -> str:
+        """The name in the paths of records: the alias, where there is one (database-api 3)."""
+        return self.alias or self.name
+
+    @property
     def is_view(self) -> bool:
         """Say whether the table is a view."""
         return self.identity.is_view
@@ -248,6 +291,26 @@ class Table:
         return {one.name: one for one in self.columns}
 
     @cached_property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that the database has."""
+        return tuple(one for one in self.columns if not one.is_virtual)
+
+    @cached_property
+    def readable(self) -> tuple[Column, ...]:
+        """The columns that reads answer unless asked otherwise: no aggregates, nor what has no value (14.3)."""
+        return tuple(one for one in self.columns if one.is_readable and not one.is_aggregate)
+
+    @cached_property
+    def filled(self) -> tuple[Column, ...]:
+        """The columns that the server fills in."""
+        return tuple(one for one in self.columns if one.type in ON_CREATE)
+
+    @cached_property
+    def always(self) -> tuple[Relation, ...]:
+        """The relations that every reply brings."""
+        return tuple(one for one in self.relations if one.always_fetch)
+
+    @cached_property
     def relations_by_name(self) -> dict[str, Relation]:
         """The relations by lower-case alias or name."""
         return {one.key.lower(): one for one in self.relations}
@@ -256,12 +319,18 @@ class Table:
         """Find a column by the name that a client uses, in any case."""
         return self.by_name.get(name) or self.by_name.get(name.strip().lower())
 
+    def real_column(self, name: str) -> Column | None:
+        """Find a column by its own name, as ``_schema`` has it; in any case unless that is another one."""
+        found = self.by_real_name.get(name)
+        lowered = name.strip().lower()
+        return found or next((one for one in self.columns if one.name.lower() == lowered), None)
+
     def columns_named(self, names: Sequence[str]) -> tuple[Column, ...]:
         """Find columns, without repetition and in the order asked; raises BadRequest that names an unknown one."""
         found: dict[Column, None] = {}
         for name in names:
             column = self.column(name)
-            if column is None:
+            if column is None or not column.is_readable:
                 raise BadRequest(f"Invalid field requested: {name.strip()[:128]}")
             found[column] = None
         return tuple(found)

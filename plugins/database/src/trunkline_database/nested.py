@@ -95,8 +95,9 @@ class Nest:
 
     async def _linked(self, target: Target, relation: Relation, entry: _Entry, parent: Any) -> None:
         """Link a record of the other side, created or changed on the way; or unlink it, with a dotted null (D30)."""
-        dotted = {f"{target.table.name}.{relation.field}", f"{relation.junction_table}.{relation.junction_field}"}
-        dotted = {name.lower() for name in dotted}
+        names = (target.table.name, target.table.key)
+        dotted = {f"{name}.{relation.field}".lower() for name in names}
+        dotted.add(f"{relation.junction_table}.{relation.junction_field}".lower())
         unlinks = _says_null(entry, dotted)
         rest = {name: value for name, value in entry.items() if str(name).lower() not in dotted}
         table = await self._table(target, relation)
@@ -135,11 +136,12 @@ class Nest:
             key = tuple(made[column.key] for column in table.primary_key)
         if not table.primary_key:
             return made
-        (row,) = await self._rows.select(Select(table, table.columns, every(table.primary_key, key), limit=1))
+        (row,) = await self._rows.select(Select(table, table.stored, every(table.primary_key, key), limit=1))
         return row
 
     async def _table(self, target: Target, relation: Relation) -> Table:
-        if relation.ref_service_id != target.service.record.id:
+        own = target.service.record.id
+        if relation.ref_service_id != own or relation.junction_service_id not in (None, own):
             raise BadRequest("Records of another service can not be written together with these.")
         return await target.service.catalogue.table(relation.ref_table)
 

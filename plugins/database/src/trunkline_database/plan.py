@@ -92,7 +92,8 @@ class Target:
     query: Query
     verb: str
     component: str
-    extra: dict[str, Any] = field(default_factory=dict)
+    # The services that this call reads from, which its related targets share.
+    sources: set[int] = field(default_factory=set)
 
     @cached_property
     def rows(self) -> Node | None:
@@ -103,7 +104,10 @@ class Target:
     def identity(self) -> tuple[Column, ...]:
         """The columns that identify records: ``id_field``, else the primary key; empty when there is none."""
         if self.query.id_field:
-            return self.table.columns_named(self.query.id_field)
+            found = self.table.columns_named(self.query.id_field)
+            if virtual := next((one for one in found if one.is_virtual), None):
+                raise BadRequest(f"Field '{virtual.key}' can not identify records.")
+            return found
         return self.table.primary_key
 
     def demand_identity(self) -> tuple[Column, ...]:
@@ -139,21 +143,21 @@ class Target:
         if asked is None:
             asked = ("*",) if default == "all" else ()
         if not asked:
-            return self.identity or self.table.columns
+            return self.identity or self.table.stored
         if asked == ("*",):
-            return self.table.columns
+            return self.table.readable
         found: dict[Column | Aggregate, None] = {}
         for one in asked:
             if isinstance(one, AggregateField):
                 found[self._aggregate(one)] = None
             else:
-                found.update(dict.fromkeys(self.table.columns if one == "*" else self.table.columns_named([one])))
+                found.update(dict.fromkeys(self.table.readable if one == "*" else self.table.columns_named([one])))
         return tuple(found)
 
     def columns(self, default: Literal["all", "key"] = "all") -> tuple[Column, ...]:
         """Answer the output fields where aggregates make no sense; raises BadRequest for those."""
         fields = self.fields(default)
-        if any(isinstance(one, Aggregate) for one in fields):
+        if any(is_aggregate(one) for one in fields):
             raise BadRequest("Aggregates are not possible in this request.")
         return tuple(one for one in fields if isinstance(one, Column))
 
@@ -161,7 +165,7 @@ class Target:
         if asked.column is None:
             return Aggregate(asked.function, None)
         column = self.table.column(asked.column)
-        if column is None:
+        if column is None or column.is_virtual:
             raise BadRequest(f"Invalid field requested: {asked.function.upper()}({asked.column[:128]})")
         if asked.function in ("sum", "avg") and column.type not in types.NUMBERS:
             raise BadRequest(f"Field '{column.key}' must be a number for {asked.function.upper()}.")
@@ -201,7 +205,7 @@ class Target:
 
     def _order(self, asked: OrderField) -> Order:
         column = self.table.column(asked.name)
-        if column is None:
+        if column is None or not column.is_readable:
             raise BadRequest(f"Invalid field '{asked.name[:128]}' in order by clause.")
         return Order(column, asked.descending, asked.nulls)
 
@@ -210,7 +214,7 @@ class Target:
         found = []
         for name in self.query.group:
             column = self.table.column(name)
-            if column is None:
+            if column is None or not column.is_readable or column.is_aggregate:
                 raise BadRequest(f"Invalid or unknown field '{name[:128]}' in group by clause.")
             found.append(column)
         return tuple(found)
@@ -226,15 +230,22 @@ class Target:
         """Plan the read by filter, with grouping and aggregates (D29)."""
         group = self.group()
         fields = group if group and self.query.fields is None else self.fields()
-        aggregated = any(isinstance(one, Aggregate) for one in fields)
+        aggregated = any(is_aggregate(one) for one in fields)
         if not group and not aggregated:
+            if any(one.column.is_aggregate for one in self.order()):
+                raise BadRequest("Aggregates can stand in the order by clause of a grouped request only.")
             return Select(self.table, fields, self.where(), self.order(), limit=limit, offset=self.query.offset)
-        if loose := [one.key for one in fields if isinstance(one, Column) and one not in group]:
+        if loose := [one.key for one in fields if not is_aggregate(one) and one not in group]:
             raise BadRequest(f"Fields must be grouped or aggregated: {', '.join(loose)}")
         order = tuple(self._order(one) for one in self.query.order) or tuple(Order(column) for column in group)
-        if any(one.column not in group for one in order):
+        if any(one.column not in group and not one.column.is_aggregate for one in order):
             raise BadRequest("Only grouped fields can stand in the order by clause of a grouped request.")
         return Select(self.table, fields, self.where(), order, group, limit=limit, offset=self.query.offset)
+
+
+def is_aggregate(field: Column | Aggregate) -> bool:
+    """Say whether a field is about many rows: a function over a column, or a column that is one (database-api 14.3)."""
+    return isinstance(field, Aggregate) or field.is_aggregate
 
 
 def _key_part(column: Column, value: Any) -> Any:
@@ -250,4 +261,4 @@ def identify(columns: Sequence[Column], row: dict[str, Any]) -> dict[str, Any]:
     return {column.key: row[column.key] for column in columns}
 
 
-__all__ = ["PARENT", "Aggregate", "Order", "Select", "Target", "Via", "identify"]
+__all__ = ["PARENT", "Aggregate", "Order", "Select", "Target", "Via", "identify", "is_aggregate"]

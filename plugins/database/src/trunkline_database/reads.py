@@ -57,7 +57,7 @@ async def by_filter(target: Target) -> dict[str, Any]:
     # One row more than wanted tells whether there are more.
     probing = asked is None or query.include_count
     plan = target.filtered_read(limit + 1 if probing else limit)
-    relations = await related.wanted(target) if query.related else []
+    relations = await related.wanted(target) if related.is_due(target, plan) else []
     if relations:
         plan = related.linked(plan, relations)
     rows = await store.select(plan)

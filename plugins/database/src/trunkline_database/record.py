@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.errors import BadRequest
-from trunkline_database import types
+from trunkline_database import automatic, types, validation
 from trunkline_database.filter_parser import parse_value
 from trunkline_database.filters import Function
-from trunkline_database.model import Column, Relation, Table
+from trunkline_database.model import ON_CREATE, Column, Relation, Table
 from trunkline_database.params import NO_RECORDS
 from trunkline_database.plan import Target
 from trunkline_database.store import Arithmetic
@@ -37,12 +37,24 @@ def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
         column = table.column(str(name))
         if column is not None:
             if _is_settable(column, value):
-                prepared.values[column.name] = _value(table, column, value, creating)
+                given = _value(table, column, value, creating)
+                if given is not validation.IGNORED:
+                    prepared.values[column.name] = given
         elif (relation := table.relations_by_name.get(str(name).lower())) is not None:
             prepared.nested[relation] = value
+    if table.filled and _says_something(target, prepared, creating):
+        prepared.values |= automatic.values(table, target.call.caller, creating=creating)
     if creating:
         _demand_required(table, prepared)
     return prepared
+
+
+def _says_something(target: Target, prepared: Prepared, creating: bool) -> bool:
+    """Say whether a record has more to it than its key, so that a change that changes nothing leaves no trace."""
+    if creating:
+        return bool(prepared.values or prepared.nested)
+    names = {column.name for column in (*target.identity, *target.table.primary_key)}
+    return not names.issuperset(prepared.values)
 
 
 def _filled(target: Target, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -54,13 +66,20 @@ def _filled(target: Target, record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_settable(column: Column, value: Any) -> bool:
-    """Say whether a value counts: none for generated columns, no NULL for a key that the database makes."""
-    return not column.is_generated and not (column.auto_increment and value in (None, ""))
+    """Say whether a value counts: none for what others fill in (12.2, 14.3), no NULL for a key that is numbered."""
+    if column.is_generated or column.is_virtual or column.type in ON_CREATE:
+        return False
+    return not (column.auto_increment and value in (None, ""))
 
 
 def _value(table: Table, column: Column, value: Any, creating: bool) -> Any:
     if isinstance(value, Mapping) and set(value) == {"expression"} and column.type != "json":
-        return _expression(table, str(value["expression"]), creating)
+        value = _expression(table, str(value["expression"]), creating)
+        return validation.checked(column.key, column.rules, value, creating=creating) if column.rules else value
+    if column.rules and not (value is None and not column.allow_null):
+        value = validation.checked(column.key, column.rules, value, creating=creating)
+        if value is validation.IGNORED:
+            return value
     return types.stored(column, value)
 
 
@@ -79,7 +98,7 @@ def _expression(table: Table, text: str, creating: bool) -> Function | Arithmeti
 
 def _demand_required(table: Table, prepared: Prepared) -> None:
     given = set(_columns_given(prepared))
-    for column in table.columns:
+    for column in table.stored:
         if column.required and column.name not in given:
             raise BadRequest(
                 f"Required field '{column.key}' can not be NULL.",

@@ -14,13 +14,16 @@ _TEXT_OPERATORS = frozenset(
 )
 
 
-def resolved(table: Table, node: Node) -> Node:
-    """Answer the same tree with real column names and typed values; raises BadRequest that names a bad field."""
+def resolved(table: Table, node: Node, *, real: bool = False) -> Node:
+    """Answer the same tree with real column names and typed values; raises BadRequest that names a bad field.
+
+    With ``real`` a column may also be called by its own name: a role's filters outlive the aliases of fields.
+    """
     if isinstance(node, Comparison):
-        return _comparison(table, node)
+        return _comparison(table, node, real)
     if isinstance(node, Not):
-        return Not(resolved(table, node.item))
-    return type(node)(tuple(resolved(table, item) for item in node.items))
+        return Not(resolved(table, node.item, real=real))
+    return type(node)(tuple(resolved(table, item, real=real) for item in node.items))
 
 
 def equals(column: Column, value: object) -> Comparison:
@@ -44,9 +47,9 @@ def every(columns: tuple[Column, ...], key: tuple[object, ...]) -> Node:
     return And(nodes) if len(nodes) > 1 else nodes[0]
 
 
-def _comparison(table: Table, node: Comparison) -> Comparison:
-    column = table.column(node.field)
-    if column is None:
+def _comparison(table: Table, node: Comparison, real: bool) -> Comparison:
+    column = table.column(node.field) or (table.real_column(node.field) if real else None)
+    if column is None or not column.is_filterable:
         raise BadFilter.at_field(node.field)
     value = node.value
     if value is None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
+import sqlalchemy as sa
 from pydantic import field_validator
 
 from trunkline import Config, Field
 from trunkline.call import Call, Caller
 from trunkline.revisions import CONFIG
 from trunkline.service import Service
+from trunkline_database import extras
 from trunkline_database.catalogue import Catalogue
 from trunkline_database.model import Table
 from trunkline_database.params import Query
 from trunkline_database.plan import Target
+from trunkline_database.results import Results
 from trunkline_database.schema import SchemaResource
 from trunkline_database.store import Store
 from trunkline_database.table import TableResource
@@ -83,12 +87,22 @@ class DatabaseService(Service):
     @cached_property
     def catalogue(self) -> Catalogue:
         """What is known of the structure."""
-        return Catalogue(self.store, self.record.id, lambda: self.app.database.revisions[CONFIG])
+        return Catalogue(self.store, self.record.id, lambda: self.app.database.revisions[CONFIG], self._read_extras)
 
-    async def structure_changed(self) -> None:
-        """Tell this worker and all others that tables are not what they were."""
-        await self.app.database.achange(lambda _connection: None)
+    async def _read_extras(self) -> extras.Extras:
+        return await self.app.database.aread(lambda connection: extras.load(connection, self.record.id))
+
+    async def structure_changed(self, work: Callable[[sa.Connection], None] = lambda _connection: None) -> None:
+        """Tell this worker and all others that tables are not what they were; ``work`` remembers it on the way."""
+        await self.app.database.achange(work)
         await self.catalogue.changed()
+        if self.config.cache_enabled:
+            await self.results.forget()
+
+    @cached_property
+    def results(self) -> Results:
+        """The results that are kept where ``cache_enabled`` says so."""
+        return Results(self)
 
     @cached_property
     def max_records(self) -> int:
@@ -97,9 +111,7 @@ class DatabaseService(Service):
 
     def target(self, call: Call, table: Table, query: Query, verb: str, component: str | None = None) -> Target:
         """Answer a table as a call may see it; the component is that of a related table unless given."""
-        return Target(
-            self, call, table, query, verb, f"_table/{table.name.lower()}" if component is None else component
-        )
+        return Target(self, call, table, query, verb, f"_table/{table.key.lower()}" if component is None else component)
 
     async def access_list(self, caller: Caller) -> list[str]:
         """List the components that a role editor may offer (database-api 2)."""
@@ -108,14 +120,18 @@ class DatabaseService(Service):
             found.append(component)
             if component in ("_schema/*", "_table/*"):
                 base = component.removesuffix("/*")
+                known = await self.catalogue.extras()
                 for name in await self.catalogue.names():
-                    if caller.mask(self.record, f"{base}/{name.key.lower()}"):
-                        found += [f"{base}/{name.key}/", f"{base}/{name.key}/*"]
+                    shown = known.record_name(name.key) if base == "_table" else name.key
+                    if caller.mask(self.record, f"{base}/{shown.lower()}"):
+                        found += [f"{base}/{shown}/", f"{base}/{shown}/*"]
         return found
 
     async def flush(self) -> None:
-        """Forget the structure; called when the service's cache is cleared."""
+        """Forget the structure and the results; called when the service's cache is cleared."""
         await self.catalogue.changed()
+        if self.config.cache_enabled:
+            await self.results.forget()
 
     async def close(self) -> None:
         """Close the store, if it was ever opened."""

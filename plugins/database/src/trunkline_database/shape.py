@@ -46,4 +46,4 @@ def schema_of(table: Table, access: int) -> dict[str, Any]:
 
 def only(columns: Iterable[Column], row: Row) -> Row:
     """Cut a row down to some columns."""
-    return {column.key: row[column.key] for column in columns}
+    return {column.key: row[column.key] for column in columns if column.key in row}

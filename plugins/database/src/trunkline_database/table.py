@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trunkline.call import Call, verbs_of
-from trunkline.errors import BadRequest, NotFound
+from trunkline.errors import BadRequest, NotFound, TrunklineError
 from trunkline.service import Resource
 from trunkline_database import changes, creates, deletes, reads
 from trunkline_database.listing import table_list
@@ -34,15 +34,34 @@ class TableResource(Resource):
             if call.method != "GET":
                 raise
             return await super().handle(call, rest)
+        finally:
+            # Also after a failure: a batch may have written some of its records.
+            if call.method != "GET" and rest and self.service.config.cache_enabled:
+                await self._let_go(call, rest[0])
+
+    async def _let_go(self, call: Call, name: str) -> None:
+        try:
+            table = await self.service.catalogue.records_of(name)
+        except NotFound:
+            return
+        except TrunklineError:
+            # Whatever the table is related to, results must not outlive what may have been written.
+            await self.service.results.forget()
+            return
+        await self.service.results.written(call, table)
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """List tables, or read records."""
         if not rest:
             return await table_list(self.service, call, self.name, verbs_of)
         target = await self._target(call, rest)
-        if len(rest) > 1:
-            return await reads.by_id(target, rest[1])
-        return await reads.several(target)
+        # What a body asks for is never kept, as recorded (database-api 17.2).
+        if self.service.config.cache_enabled and call.body is None:
+            return await self.service.results.answer(target, lambda: self._read(target, rest))
+        return await self._read(target, rest)
+
+    async def _read(self, target: Target, rest: tuple[str, ...]) -> Any:
+        return await reads.by_id(target, rest[1]) if len(rest) > 1 else await reads.several(target)
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Create records."""
@@ -80,5 +99,5 @@ class TableResource(Resource):
         if len(rest) > 2:
             raise NotFound(f"Resource '{'/'.join(rest[2:])}' not found for record '{rest[1]}'.")  # D13
         query = read_query(call)
-        table = await self.service.catalogue.table(rest[0])
+        table = await self.service.catalogue.records_of(rest[0])
         return self.service.target(call, table, query, call.method, call.component)

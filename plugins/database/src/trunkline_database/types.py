@@ -90,6 +90,9 @@ def _integer(column: Column, value: Any) -> int:
         number = value
     elif isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         number = int(value)
+        if number == _LEAST and isinstance(value, float):
+            # A parser made the least number of something still less.
+            raise _invalid(column, "integer")
     else:
         raise _invalid(column, "integer")
     most = _MOST_UNSIGNED if "unsigned" in column.db_type.lower() else _MOST
@@ -189,6 +192,13 @@ def _json(column: Column, value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value).decode()
 
 
+def _array(column: Column, value: Any) -> Any:
+    """Read a list of values, or the engine's own text of one."""
+    if isinstance(value, list | str):
+        return value
+    raise _invalid(column, "list")
+
+
 def _text(column: Column, value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -211,4 +221,5 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(TIMES, _temporal("time", dt.time.fromisoformat)),
     "binary": _binary,
     "json": _json,
+    "array": _array,
 }

@@ -27,7 +27,7 @@ async def create(target: Target, rows: Rows, key: tuple[Any, ...], record: dict[
     """
     creating = target
     if not target.service.config.allow_upsert:
-        target.call.caller.demand("POST", target.service.record, f"_table/{target.table.name.lower()}")
+        target.call.caller.demand("POST", target.service.record, f"_table/{target.table.key.lower()}")
         creating = replace(target, verb="POST")
     given = {name: value for name, value in record.items() if target.table.column(str(name)) not in target.identity}
     given.update({column.key: part for column, part in zip(target.identity, key, strict=True)})

@@ -29,7 +29,7 @@ class Writer:
     def returned(self) -> tuple[Column, ...]:
         """The columns to learn of a written row: what identifies it, or everything where nothing does."""
         known = dict.fromkeys((*self.target.identity, *self.table.primary_key))
-        return tuple(known) or self.table.columns
+        return tuple(known) or self.table.stored
 
     async def insert(self, many: Sequence[Prepared], more: Sequence[Column] = ()) -> list[Row]:
         """Insert records, all or none; raises Forbidden when the role's filter does not hold for what was written."""
@@ -75,7 +75,7 @@ class Writer:
         Rows of a table without a key are told apart by all their values, so they cannot be found again once changed:
         there, a change of a filtered column is refused.
         """
-        return self.table.primary_key or self.table.columns
+        return self.table.primary_key or self.table.stored
 
     def _touches_filter(self, values: dict[str, Any]) -> bool:
         rows = self.target.rows
@@ -102,4 +102,4 @@ class Writer:
             for name, value in one.values.items()
             if not isinstance(value, Function)
         ]
-        return filters.all_of(*given) or equals(self.table.columns[0], None)
+        return filters.all_of(*given) or equals(self.table.stored[0], None)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from trunkline_database.filters import And, Comparison, Function, Literal, Node, Not, Or, Scalar
 from trunkline_database.model import Column, Table
 from trunkline_database.plan import PARENT, Aggregate, Select
+from trunkline_database.sql import computed
 from trunkline_database.sql.dialect import Dialect
 from trunkline_database.sql.statement import Converter, Statement
 from trunkline_database.store import Arithmetic
@@ -49,7 +50,7 @@ class Builder:
         source = self._source(plan.table)
         query = sa.select(*(self._field(source, one) for one in plan.fields)).select_from(source)
         query = self._filtered(query, source, plan)
-        query = query.group_by(*(source.c[one.name] for one in plan.group)).order_by(*self._order(source, plan))
+        query = query.group_by(*(self._ranked(source, one) for one in plan.group)).order_by(*self._order(source, plan))
         if plan.limit is not None:
             query = query.limit(self._number())
         if plan.offset:
@@ -97,8 +98,8 @@ class Builder:
         if not plan.group:
             query = self._filtered(sa.select(sa.func.count()).select_from(source), source, plan)
             return self._finished(query, ())
-        groups = sa.select(*(source.c[one.name] for one in plan.group))
-        groups = self._filtered(groups, source, plan).group_by(*(source.c[one.name] for one in plan.group))
+        groups = sa.select(*(self._ranked(source, one) for one in plan.group))
+        groups = self._filtered(groups, source, plan).group_by(*(self._ranked(source, one) for one in plan.group))
         return self._finished(sa.select(sa.func.count()).select_from(groups.subquery("grouped")), ())
 
     def insert(self, table: Table, given: Sequence[tuple[str, str | None]], returning: Sequence[Column]) -> Statement:
@@ -107,9 +108,10 @@ class Builder:
         query = sa.insert(source)
         values = {name: self._new_value(table, name, function) for name, function in given}
         query = query.values(values) if values else query
-        # On a view SQLite takes RETURNING for success, though nothing was inserted.
-        if returning and self.dialect.sa.insert_returning and not table.is_view:
-            return self._finished(query.returning(*(source.c[one.name] for one in returning)), returning, keys=values)
+        answers = self.dialect.sa.insert_returning and (not table.is_view or self.dialect.views_return)
+        if returning and answers:
+            query = query.returning(*(self._field(source, one) for one in returning))
+            return self._finished(query, returning, keys=values)
         return self._finished(query, (), keys=values)
 
     def update(self, table: Table, where: Node | None, changes: Mapping[str, Any]) -> Statement:
@@ -135,7 +137,7 @@ class Builder:
             join = sa.and_ if isinstance(node, And) else sa.or_
             return join(*(self.clause(item, source, table) for item in node.items))
         column = table.by_real_name[node.field]
-        return self._comparison(source.c[column.name], column, node)
+        return self._comparison(computed.compared(source, column, self.dialect), column, node)
 
     def _comparison(self, left: sa.ColumnElement[Any], column: Column, node: Comparison) -> sa.ColumnElement[bool]:
         op, value = node.op, node.value
@@ -165,11 +167,12 @@ class Builder:
 
     def _field(self, source: sa.FromClause, field: Column | Aggregate) -> sa.ColumnElement[Any]:
         if isinstance(field, Column):
-            return source.c[field.name]
+            return self.dialect.selected(computed.read(source, field, self.dialect), field)
         if field.column is None:
             return sa.func.count()
         function: sa.ColumnElement[Any] = getattr(sa.func, field.function)(source.c[field.column.name])
-        return function
+        # The least and the greatest are values of the column; sums and counts are something new.
+        return self.dialect.selected(function, field.column) if field.function in ("min", "max") else function
 
     def _filtered(self, query: sa.Select[Any], source: sa.FromClause, plan: Select) -> sa.Select[Any]:
         return query if plan.where is None else query.where(self.clause(plan.where, source, plan.table))
@@ -177,11 +180,17 @@ class Builder:
     def _order(self, source: sa.FromClause, plan: Select) -> list[sa.ColumnElement[Any]]:
         order: list[sa.ColumnElement[Any]] = []
         for one in plan.order:
-            order += self.dialect.ordered(source.c[one.column.name], one.descending, one.nulls)
+            order += self.dialect.ordered(self._ranked(source, one.column), one.descending, one.nulls)
         return order
 
+    def _ranked(self, source: sa.FromClause, column: Column) -> sa.ColumnElement[Any]:
+        return computed.ranked(source, column, self.dialect)
+
     def _new_value(self, table: Table, name: str, function: str | None) -> sa.ColumnElement[Any]:
-        return self._bind(table.by_real_name[name]) if function is None else self.dialect.function(function)
+        if function is not None:
+            return self.dialect.function(function)
+        column = table.by_real_name[name]
+        return computed.written(column, "INSERT", self._bind(column))
 
     def _changed(self, source: sa.FromClause, table: Table, name: str, value: Any) -> sa.ColumnElement[Any]:
         if isinstance(value, Function):
@@ -189,7 +198,7 @@ class Builder:
         column = table.by_real_name[name]
         if isinstance(value, Arithmetic):
             return source.c[value.column.name].op(value.operator)(self._bind(column))
-        return self._bind(column)
+        return computed.written(column, "UPDATE", self._bind(column))
 
     def _bind(self, column: Column) -> sa.BindParameter[Any]:
         self.binders.append(self.dialect.binder(column))
@@ -201,7 +210,7 @@ class Builder:
 
     def _number(self) -> sa.BindParameter[Any]:
         self.binders.append(None)
-        return sa.bindparam(f"p{len(self.binders) - 1}", type_=sa.Integer())
+        return sa.bindparam(f"p{len(self.binders) - 1}", type_=sa.BigInteger())
 
     def _finished(
         self,

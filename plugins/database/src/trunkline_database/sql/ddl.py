@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,49 +31,74 @@ class _Word(UserDefinedType[Any]):
         return self.text
 
 
-def create_table(connection: sa.Connection, dialect: Dialect, definition: TableDefinition) -> None:
-    """Make a table with its keys, uniques, references and indexes."""
+# Finds out how the engine calls a table that a client named.
+Named = Callable[[str], TableName]
+
+
+def create_table(dialect: Dialect, definition: TableDefinition, named: Named = TableName) -> list[str]:
+    """Write what makes a table with its keys, uniques, references and indexes."""
     columns = [_column(dialect, one) for one in definition.columns]
-    table = sa.Table(definition.name, sa.MetaData(), *columns, **dialect.table_options)
+    own = named(definition.name)
+    table = sa.Table(own.name, sa.MetaData(), *columns, schema=own.schema, **dialect.table_options)
     for one in definition.columns:
-        for constraint in _constraints(table, one):
+        for constraint in _constraints(table, one, named):
             table.append_constraint(constraint)
     for one in definition.columns:
         if one.is_index:
-            sa.Index(f"{definition.name}_{one.name}_index", table.c[one.name])
-    connection.execute(sa.schema.CreateTable(table))
-    for index in table.indexes:
-        connection.execute(sa.schema.CreateIndex(index))
+            sa.Index(f"{own.name}_{one.name}_index", table.c[one.name])
+    made: list[sa.schema.ExecutableDDLElement] = [sa.schema.CreateTable(table)]
+    made += [sa.schema.CreateIndex(index) for index in table.indexes]
+    return [str(one.compile(dialect=dialect.sa)) for one in made]
 
 
-def add_column(connection: sa.Connection, dialect: Dialect, table: TableName, definition: ColumnDefinition) -> None:
-    """Add a column; what refers to another table refers from the column itself."""
+def add_column(dialect: Dialect, table: TableName, definition: ColumnDefinition, named: Named = TableName) -> list[str]:
+    """Write what adds a column; what refers to another table refers from the column itself."""
     metadata = sa.MetaData()
     column = _column(dialect, definition)
     holder = sa.Table(table.name, metadata, column, schema=table.schema)
     spec = dialect.sa.ddl_compiler(dialect.sa, sa.schema.CreateTable(holder)).get_column_specification(column)
     statement = f"ALTER TABLE {_quoted(dialect, table)} ADD COLUMN {spec}"
     if definition.ref_table:
-        statement += _reference(dialect, definition)
-    connection.exec_driver_sql(statement)
+        statement += _reference(dialect, definition, named)
+    statements = [statement]
     unique = "UNIQUE " if definition.is_unique else ""
     if definition.is_unique or definition.is_index:
         name = f"{table.name}_{definition.name}_{'key' if definition.is_unique else 'index'}"
         quote = dialect.sa.identifier_preparer.quote
         target = f"{_quoted(dialect, table)} ({quote(definition.name)})"
-        connection.exec_driver_sql(f"CREATE {unique}INDEX {quote(name)} ON {target}")
+        statements.append(f"CREATE {unique}INDEX {quote(name)} ON {target}")
+    return statements
 
 
-def drop_column(connection: sa.Connection, dialect: Dialect, table: TableName, column: Column) -> None:
-    """Drop a column."""
+def alter_column(dialect: Dialect, table: TableName, definition: ColumnDefinition) -> list[str]:
+    """Write what changes a column's type, default and whether it takes NULL, in the standard's words."""
+    quote = dialect.sa.identifier_preparer.quote
+    start = f"ALTER TABLE {_quoted(dialect, table)} ALTER COLUMN {quote(definition.name)}"
+    keeps_type = definition.type in _KEYS
+    kind = "" if keeps_type else dialect.column_type(definition)
+    statements: list[str] = []
+    if definition.has_default:
+        # A default of the old type may not fit the new one.
+        statements.append(f"{start} DROP DEFAULT")
+    if not keeps_type:
+        statements.append(f"{start} TYPE {kind} USING {quote(definition.name)}::{kind}")
+    if definition.has_default and definition.default is not None:
+        statements.append(f"{start} SET DEFAULT {_default_text(dialect, definition)}")
+    if definition.null_given and not (keeps_type or definition.is_primary_key):
+        statements.append(f"{start} {'DROP' if definition.allow_null else 'SET'} NOT NULL")
+    return statements
+
+
+def drop_column(dialect: Dialect, table: TableName, column: Column) -> list[str]:
+    """Write what drops a column."""
     quoted = dialect.sa.identifier_preparer.quote(column.name)
-    connection.exec_driver_sql(f"ALTER TABLE {_quoted(dialect, table)} DROP COLUMN {quoted}")
+    return [f"ALTER TABLE {_quoted(dialect, table)} DROP COLUMN {quoted}"]
 
 
-def drop_table(connection: sa.Connection, dialect: Dialect, table: Table) -> None:
-    """Drop a table or view."""
-    word = "VIEW" if table.is_view else "TABLE"
-    connection.exec_driver_sql(f"DROP {word} {_quoted(dialect, table.identity)}")
+def drop_table(dialect: Dialect, table: Table, word: str = "") -> list[str]:
+    """Write what drops a table or view."""
+    word = word or ("VIEW" if table.is_view else "TABLE")
+    return [f"DROP {word} {_quoted(dialect, table.identity)}"]
 
 
 def check(definitions: Sequence[ColumnDefinition]) -> None:
@@ -100,8 +125,14 @@ def _column(dialect: Dialect, definition: ColumnDefinition) -> sa.Column[Any]:
     )
 
 
+def _default_text(dialect: Dialect, definition: ColumnDefinition) -> str:
+    column = sa.Column("x", sa.Text(), server_default=_default(dialect, definition))
+    holder = sa.schema.CreateTable(sa.Table("x", sa.MetaData(), column))
+    return dialect.sa.ddl_compiler(dialect.sa, holder).get_column_default_string(column) or "NULL"
+
+
 def _default(dialect: Dialect, definition: ColumnDefinition) -> Any:
-    if definition.type == "timestamp_on_create":
+    if definition.type in dialect.born_now:
         return dialect.function("CURRENT_TIMESTAMP")
     if not definition.has_default:
         return None
@@ -111,18 +142,20 @@ def _default(dialect: Dialect, definition: ColumnDefinition) -> Any:
     # Data becomes a literal of the column's type: a text can only ever be a quoted text.
     typed = types.incoming(Column(definition.name, definition.type, ""), value)
     if isinstance(typed, bool):
-        return sa.text("true" if typed and dialect.sa.supports_native_boolean else str(int(typed)))
+        return sa.text(str(typed).lower() if dialect.sa.supports_native_boolean else str(int(typed)))
     if isinstance(typed, bytes):
         raise BadRequest(f"Field '{definition.name}' can not have a binary default.")
     return str(typed) if isinstance(typed, str) else sa.text(str(typed))
 
 
-def _constraints(table: sa.Table, definition: ColumnDefinition) -> Iterator[sa.Constraint]:
+def _constraints(table: sa.Table, definition: ColumnDefinition, named: Named) -> Iterator[sa.Constraint]:
     if definition.is_unique:
         yield sa.UniqueConstraint(definition.name)
     if definition.ref_table:
         field = definition.ref_field or "id"
-        other = table if definition.ref_table == table.name else _stand_in(table.metadata, definition.ref_table, field)
+        target = named(definition.ref_table)
+        own = (target.name, target.schema) == (table.name, table.schema)
+        other = table if own else _stand_in(table.metadata, target, field)
         if field not in other.c:
             raise BadRequest(f"Field '{definition.name}' refers to '{field}', which is not there.")
         yield sa.ForeignKeyConstraint(
@@ -130,14 +163,14 @@ def _constraints(table: sa.Table, definition: ColumnDefinition) -> Iterator[sa.C
         )
 
 
-def _stand_in(metadata: sa.MetaData, name: str, field: str) -> sa.Table:
+def _stand_in(metadata: sa.MetaData, name: TableName, field: str) -> sa.Table:
     """Answer a table with just the column that is referred to: the real one need not be known here."""
-    return sa.Table(name, metadata, sa.Column(field, sa.Integer), extend_existing=True)
+    return sa.Table(name.name, metadata, sa.Column(field, sa.Integer), schema=name.schema, extend_existing=True)
 
 
-def _reference(dialect: Dialect, definition: ColumnDefinition) -> str:
+def _reference(dialect: Dialect, definition: ColumnDefinition, named: Named) -> str:
     quote = dialect.sa.identifier_preparer.quote
-    text = f" REFERENCES {quote(definition.ref_table or '')} ({quote(definition.ref_field or 'id')})"
+    text = f" REFERENCES {_quoted(dialect, named(definition.ref_table or ''))} ({quote(definition.ref_field or 'id')})"
     text += f" ON UPDATE {definition.ref_on_update}" if definition.ref_on_update else ""
     return text + (f" ON DELETE {definition.ref_on_delete}" if definition.ref_on_delete else "")
 

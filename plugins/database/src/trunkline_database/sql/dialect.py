@@ -70,6 +70,7 @@ class FoundColumn:
     default: str | None
     counts: bool
     generated: bool
+    description: str | None = None
 
 
 class Dialect:
@@ -79,6 +80,10 @@ class Dialect:
     creates: ClassVar[Mapping[str, str]] = {}
     # Options of SQLAlchemy's for new tables.
     table_options: ClassVar[Mapping[str, Any]] = {}
+    # Whether an insert into a view can answer the row; where it cannot, it may even seem to have worked.
+    views_return: ClassVar[bool] = False
+    # Simple types whose columns start with the time of the insert.
+    born_now: ClassVar[frozenset[str]] = frozenset({"timestamp_on_create"})
 
     def __init__(self, dialect: sa.Dialect) -> None:
         """Wrap SQLAlchemy's dialect, which renders and quotes."""
@@ -89,6 +94,10 @@ class Dialect:
     def compared_as(self, column: Column) -> sa.types.TypeEngine[Any]:
         """Answer the SQLAlchemy type of a column in expressions."""
         return _COMPARED_AS.get(column.type, sa.String)()
+
+    def selected(self, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
+        """Answer what is read for a column, or for its least or greatest value: by default just that."""
+        return expression
 
     def binder(self, column: Column) -> Converter | None:
         """Answer what turns a typed value into one that the driver takes; None when they all pass."""
@@ -245,6 +254,11 @@ class Dialect:
         return definition.type
 
     # Errors.
+
+    def is_driver_error(self, error: BaseException) -> bool:
+        """Say whether an error is one that the database or its driver raises, and not a fault of ours."""
+        known = self.sa.loaded_dbapi.Error
+        return isinstance(error, known | sa.exc.SQLAlchemyError | OverflowError | TimeoutError)
 
     def diagnose(self, error: Exception) -> Diagnosis:
         """Read what a driver's error says, by its SQLSTATE unless the engine knows better."""

@@ -62,13 +62,22 @@ class Driver(Session):
     def transaction(self) -> AbstractAsyncContextManager[Bound]:
         """Open a transaction: committed at the end, rolled back when it raises."""
 
-    @abstractmethod
     async def inspect(self, function: Callable[[sa.Connection], T]) -> T:
-        """Run a function that reads the structure on a SQLAlchemy connection."""
+        """Run a function that reads the structure on a SQLAlchemy connection, which not every driver has."""
+        raise NotImplementedError
 
-    @abstractmethod
     async def alter(self, function: Callable[[sa.Connection], T]) -> T:
         """Run a function that changes the structure on a SQLAlchemy connection, all or nothing."""
+        raise NotImplementedError
+
+    async def define(self, statements: Sequence[str]) -> None:
+        """Run statements that change the structure: all or none, where the engine can."""
+
+        def work(connection: sa.Connection) -> None:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+        await self.alter(work)
 
     @abstractmethod
     async def close(self) -> None:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from trunkline.errors import BadRequest, Conflict, GatewayTimeout, InternalError, TrunklineError, Unavailable
+from trunkline.errors import BadRequest, Conflict, Forbidden, GatewayTimeout, InternalError, TrunklineError, Unavailable
 from trunkline_database.store import StaleSchema
 
 log = logging.getLogger(__name__)
 
 Kind = Literal[
     "duplicate", "foreign_key", "not_null", "check", "too_long", "out_of_range", "type", "read_only", "busy", "gone",
-    "timeout", "stale", "too_complex", "other",
+    "timeout", "stale", "too_complex", "operation", "denied", "exists", "needed", "other",
 ]  # fmt: skip
 Verb = Literal["read", "insert", "update", "delete", "define"]
 _IDENTIFIER = re.compile(r"\w{1,128}")
@@ -30,6 +30,25 @@ _SQLSTATES: dict[Kind, str] = {
     "type": "22000",
     "read_only": "25006",
 }
+_MORE_SQLSTATES: dict[str, Kind] = {
+    **dict.fromkeys(("42P01", "42703", "3F000", "42704"), "stale"),
+    # No such function or operator for these types, types that do not go together, something not offered.
+    **dict.fromkeys(("42883", "42804", "42846", "42803", "42725", "42P18", "0A000"), "operation"),
+    **dict.fromkeys(("42P07", "42701", "42710"), "exists"),
+    **dict.fromkeys(("55P03", "55006"), "busy"),
+    "22P05": "type",
+    "2BP01": "needed",
+    "3D000": "gone",
+    "42501": "denied",
+    "428C9": "read_only",
+    "57014": "timeout",
+}
+# What these kinds mean when a definition was to be made: it names what is not there, or asks for what cannot be.
+_UNMAKEABLE = frozenset({"stale", "operation", "other"})
+_CLASSES: dict[str, Kind] = {
+    "08": "gone", "22": "type", "23": "check", "28": "gone", "40": "busy", "53": "busy", "54": "too_complex",
+    "57": "gone",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +66,7 @@ def by_sqlstate(sqlstate: str) -> Kind:
     for kind, known in _SQLSTATES.items():
         if sqlstate == known:
             return kind
-    if sqlstate in ("42P01", "42703"):
-        return "stale"
-    by_class: dict[str, Kind] = {"22": "type", "23": "check", "08": "gone", "53": "busy", "57": "gone", "40": "busy"}
-    return by_class.get(sqlstate[:2], "other")
+    return _MORE_SQLSTATES.get(sqlstate) or _CLASSES.get(sqlstate[:2], "other")
 
 
 def typed(error: Exception, found: Diagnosis, verb: Verb) -> TrunklineError:
@@ -60,13 +76,20 @@ def typed(error: Exception, found: Diagnosis, verb: Verb) -> TrunklineError:
     elif isinstance(error, TimeoutError):
         found = Diagnosis("timeout")
     context = _context(found)
+    if verb == "define" and found.kind in _UNMAKEABLE and (found.sqlstate or "")[:2] in ("42", "0A"):
+        log.info("the database refused a definition", exc_info=error)
+        return BadRequest("The database refuses this definition.", context=context)
+    if found.kind == "gone":
+        log.warning("the database can not be reached: %s", error.__cause__ or error)
+    if found.kind == "not_null" and verb == "define":
+        return BadRequest("A new field that can not be NULL needs a default where there are records.", context=context)
     if found.kind == "foreign_key" and verb == "delete":
         return Conflict("The record can not be deleted: others refer to it.", context=context)
     message, kind = _MESSAGES.get(found.kind, (None, InternalError))
     if message is None:
         log.error("the database refused a statement", exc_info=error)
         return InternalError("The database could not answer the request. The log has the cause.", context=context)
-    if issubclass(kind, Unavailable):
+    if issubclass(kind, Unavailable | GatewayTimeout):
         return kind(message, headers={"Retry-After": "1"})
     about = f" (field '{found.field}')" if found.field else ""
     return kind(message.format(field=found.field or "?", about=about), context=context)
@@ -82,6 +105,10 @@ _MESSAGES: dict[Kind, tuple[str, type[TrunklineError]]] = {
     "type": ("A value has not the type of its field{about}.", BadRequest),
     "read_only": ("The table or database can not be written to.", BadRequest),
     "too_complex": ("The request is too complex for the database.", BadRequest),
+    "operation": ("The database can not do this with a field of this type.", BadRequest),
+    "denied": ("The database does not permit this.", Forbidden),
+    "exists": ("Something of this name exists already.", Conflict),
+    "needed": ("This can not be dropped: others depend on it.", Conflict),
     "busy": ("The database is busy. Try again.", Unavailable),
     "gone": ("The database can not be reached.", Unavailable),
     "stale": ("The table is no longer as it was described. Try again.", StaleSchema),

@@ -37,9 +37,23 @@ def describe(
             dialect.indexes(connection, name),
         )
     )
+    return assemble(name, found, constraints, indexes, keys, service_id)
+
+
+def assemble(
+    name: TableName,
+    found: Sequence[FoundColumn],
+    constraints: Sequence[Constraint],
+    indexes: Sequence[tuple[tuple[str, ...], bool]],
+    keys: list[ForeignKey],
+    service_id: int,
+    description: str | None = None,
+) -> Table:
+    """Put together what was read of a table, however it was read."""
     known = _Known(constraints, indexes, [key for key in keys if key.table == name.key])
     columns = tuple(known.column(one) for one in found)
-    return Table(name, columns, relations_of(name.key, keys, service_id), tuple(constraints))
+    relations = relations_of(name.key, keys, service_id)
+    return Table(name, columns, relations, tuple(constraints), description=description)
 
 
 class _Known:
@@ -64,6 +78,7 @@ class _Known:
             name=name,
             type=_type(declared, counts, key),
             db_type=declared.db_type,
+            description=found.description,
             length=declared.length,
             precision=declared.precision,
             scale=declared.scale,

@@ -50,6 +50,7 @@ _MESSAGES: tuple[tuple[str, Kind], ...] = (
     ("no such column", "stale"),
     ("has no column named", "stale"),
     ("cannot modify", "read_only"),
+    ("Cannot add a NOT NULL column", "not_null"),
     ("LIKE or GLOB pattern too complex", "too_complex"),
     ("Expression tree is too large", "too_complex"),
     ("too many SQL variables", "too_complex"),

@@ -12,7 +12,7 @@ from trunkline.errors import BadRequest, TrunklineError
 from trunkline_database.definition import ColumnDefinition, TableDefinition
 from trunkline_database.filters import Function, Node
 from trunkline_database.model import Column, Table, TableName
-from trunkline_database.plan import Select
+from trunkline_database.plan import Select, is_aggregate
 from trunkline_database.relations import ForeignKey
 from trunkline_database.resolve import every
 from trunkline_database.sql import ddl, introspect
@@ -48,7 +48,7 @@ class _SqlRows(Rows):
             return statement.rows(await self._session.fetch(statement.text, bound))
 
     async def count(self, plan: Select) -> int:
-        if not plan.group and any(not isinstance(one, Column) for one in plan.fields):
+        if not plan.group and any(is_aggregate(one) for one in plan.fields):
             return 1  # aggregates of a whole table are one row
         statement, values = self._compiler.count(plan)
         with self._translated("read"):
@@ -155,17 +155,13 @@ class SqlStore(_SqlRows, Store):
     async def create_table(self, definition: TableDefinition) -> None:
         """Make a table."""
         ddl.check(definition.columns)
-        await self._alter(lambda connection: ddl.create_table(connection, self._dialect, definition))
+        await self._define(ddl.create_table(self._dialect, definition, self._named))
 
     async def add_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
         """Add columns, all or none."""
         ddl.check(columns)
-
-        def work(connection: sa.Connection) -> None:
-            for one in columns:
-                ddl.add_column(connection, self._dialect, table.identity, one)
-
-        await self._alter(work)
+        added = [ddl.add_column(self._dialect, table.identity, one, self._named) for one in columns]
+        await self._define([statement for statements in added for statement in statements])
 
     async def alter_columns(self, table: Table, columns: Sequence[ColumnDefinition]) -> None:
         """Change declarations; raises BadRequest, as the engines that can will override this."""
@@ -174,23 +170,27 @@ class SqlStore(_SqlRows, Store):
 
     async def drop_column(self, table: Table, column: Column) -> None:
         """Drop a column."""
-        await self._alter(lambda connection: ddl.drop_column(connection, self._dialect, table.identity, column))
+        await self._define(ddl.drop_column(self._dialect, table.identity, column))
 
     async def drop_table(self, table: Table) -> None:
         """Drop a table or view."""
-        await self._alter(lambda connection: ddl.drop_table(connection, self._dialect, table))
+        await self._define(ddl.drop_table(self._dialect, table))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._driver.close()
 
+    def _named(self, name: str) -> TableName:
+        """Find out which table a client means by a name, also one that is yet to be made."""
+        return TableName(name)
+
+    async def _define(self, statements: Sequence[str]) -> None:
+        with self._translated("define"):
+            await self._driver.define(statements)
+
     async def _inspect(self, work: Callable[[sa.Connection], T]) -> T:
         with self._translated("read"):
             return await self._driver.inspect(work)
-
-    async def _alter(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._translated("define"):
-            return await self._driver.alter(work)
 
 
 def _has_functions(row: Mapping[str, Any]) -> bool:
@@ -199,11 +199,6 @@ def _has_functions(row: Mapping[str, Any]) -> bool:
 
 def _translation(dialect: Dialect, error: Exception, verb: Verb) -> Exception:
     original = getattr(error, "orig", None) or error
-    if not _is_driver_error(dialect, original):
+    if not dialect.is_driver_error(original):
         return error
     return typed(original, dialect.diagnose(original), verb)
-
-
-def _is_driver_error(dialect: Dialect, error: BaseException) -> bool:
-    known = dialect.sa.loaded_dbapi.Error
-    return isinstance(error, known | sa.exc.SQLAlchemyError | OverflowError | TimeoutError)

@@ -5,7 +5,7 @@ It makes its own tables through ``_schema``. What a type cannot do stands in its
 
 import pytest
 
-_PARTS = ("library", "reading", "relating", "writing", "guarding", "structure", "hostile")
+_PARTS = ("library", "reading", "relating", "writing", "guarding", "structure", "hostile", "remembering", "keeping")
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from trunkline_database.testing.suite import DatabaseSuite  # noqa: E402 - rewriting must be asked for first

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from trunkline import json
 from trunkline.testing import Client, Gateway, ServiceSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -157,6 +158,17 @@ class Library:
         reply = self.client.post(self.path(table), json={"resource": records}, params={"fields": f"id,{name}"})
         assert reply.status_code == 200, reply.text
         return {row[name]: row["id"] for row in reply.json()["resource"]}
+
+
+def twin(gateway: Gateway, library: Library, name: str, **more: Any) -> int:
+    """Configure another service on the same database, once, and answer its id."""
+    services = gateway.app.directory.snapshot.services
+    if name not in services:
+        record = services[library.service]
+        kind = gateway.app.registry.load(record.type)
+        opened = kind.config_class().opened(json.loads(record.config), gateway.app.vault)
+        return int(gateway.create_service(name, record.type, {**opened, **more})["id"])
+    return services[name].id
 
 
 class LibrarySuite(ServiceSuite):

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from trunkline_database.testing.guarding import GuardingSuite
 from trunkline_database.testing.hostile import HostileSuite
+from trunkline_database.testing.keeping import KeepingSuite
 from trunkline_database.testing.reading import ReadingSuite
 from trunkline_database.testing.relating import RelatingSuite
+from trunkline_database.testing.remembering import RememberingSuite
 from trunkline_database.testing.structure import StructureSuite
 from trunkline_database.testing.writing import WritingSuite
 
 
-class DatabaseSuite(ReadingSuite, RelatingSuite, WritingSuite, GuardingSuite, StructureSuite, HostileSuite):
+class DatabaseSuite(
+    ReadingSuite,
+    RelatingSuite,
+    WritingSuite,
+    GuardingSuite,
+    StructureSuite,
+    RememberingSuite,
+    KeepingSuite,
+    HostileSuite,
+):
     """What every database service promises; subclass it with ``service_type`` and a ``config`` fixture.
 
-    Tests are skipped for what a type says that it ``lacks``, of these: aggregates, expressions, keyless_tables,
-    nulls_order, relations, transactions, unique, views.
+    Tests are skipped for what a type says that it ``lacks``, of these: aggregates, db_functions, expressions,
+    keyless_tables, nulls_order, relations, transactions, unique, views.
     """

@@ -1,0 +1,50 @@
+"""Values on their way into and out of PostgreSQL's text forms."""
+
+from __future__ import annotations
+
+import json as exact
+import re
+from decimal import Decimal
+from typing import Any
+
+from trunkline import json
+from trunkline.errors import BadRequest
+
+# What might be a number with more digits than a float or a 64-bit integer keeps.
+_MANY_DIGITS = re.compile(r"\d[\d.]{14}")
+
+
+def exact_json(text: str) -> Any:
+    """Parse JSON; where long numbers might be in it, with all their digits. What is nested too deeply stays text."""
+    try:
+        return exact.loads(text, parse_float=Decimal) if _MANY_DIGITS.search(text) else json.loads(text)
+    except (BadRequest, RecursionError):
+        return text
+
+
+def plain_text(value: Any) -> str:
+    """Write a single value as PostgreSQL reads it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def array_text(value: Any) -> str:
+    """Write a list as PostgreSQL's text of an array; a text is taken for one already."""
+    return value if isinstance(value, str) else _array(value)
+
+
+def _array(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "{" + ",".join(_array(one) for one in value) + "}"
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    text = json.dumps(value).decode() if isinstance(value, dict) else plain_text(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
