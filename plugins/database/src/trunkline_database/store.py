@@ -8,11 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from trunkline.errors import Unavailable
+from trunkline.errors import BadRequest, Unavailable
 from trunkline_database.definition import ColumnDefinition, TableDefinition
 from trunkline_database.filters import Node
 from trunkline_database.model import Column, Table, TableName
 from trunkline_database.plan import Select
+from trunkline_database.routine import Outcome, Routine, RoutineKind, RoutineName
 
 Row = dict[str, Any]
 
@@ -103,6 +104,21 @@ class Store(Rows):
     @abstractmethod
     async def drop_table(self, table: Table) -> None:
         """Drop a table with its rows."""
+
+    async def routines(self, kind: RoutineKind) -> list[RoutineName]:
+        """List procedures or functions, each name once; engines without any have none."""
+        return []
+
+    async def describe_routine(self, name: RoutineName, kind: RoutineKind) -> list[Routine]:
+        """Describe the routines of a name, several where they differ in parameters; none when they are gone."""
+        return []
+
+    async def call(self, routine: Routine, values: Mapping[int, Any]) -> Outcome:
+        """Call a routine, in a transaction of its own; ``values`` go by the positions of the parameters.
+
+        Parameters without a value are left to their defaults, else they are NULL; OUT parameters never have one.
+        """
+        raise BadRequest("Routines can not be called in this kind of database.")
 
     async def flush(self) -> None:
         """Forget what is known of the target's structure."""
