@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from trunkline.errors import BadRequest, BatchError, TrunklineError
 from trunkline_database.params import Query
@@ -11,7 +11,7 @@ from trunkline_database.store import Row, Store, Transaction
 
 T = TypeVar("T")
 # A failure of the server is not one record's: it fails the request.
-_SERVER_FAULT = 500
+SERVER_FAULT = 500
 
 
 def check(query: Query) -> None:
@@ -34,6 +34,14 @@ def collect(items: Iterable[T], step: Callable[[T], Row], query: Query, word: st
     return results.done(word)
 
 
+def fail_first(error: TrunklineError, query: Query, word: str) -> NoReturn:
+    """Raise what it means that the only record failed: a BatchError, or the server's fault as it is."""
+    results = _Results()
+    results.fail(error)
+    results.done(word, " All changes rolled back." if query.rollback else "")
+    raise error
+
+
 async def write(
     store: Store,
     items: Sequence[T],
@@ -54,7 +62,7 @@ async def write(
             async with store.transaction() as transaction:
                 return await together(transaction, items)
         except TrunklineError as error:
-            if error.status >= _SERVER_FAULT:
+            if error.status >= SERVER_FAULT:
                 raise
     results = _Results()
     try:
@@ -89,7 +97,7 @@ class _Results:
         self._entries.append(row)
 
     def fail(self, error: TrunklineError) -> None:
-        if error.status >= _SERVER_FAULT:
+        if error.status >= SERVER_FAULT:
             raise error
         self.failed.append(len(self._entries))
         self._entries.append(error.entry())

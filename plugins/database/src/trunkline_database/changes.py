@@ -94,8 +94,9 @@ async def _change_list(target: Target, changes: list[Change]) -> list[tuple[Any,
 async def _change_now(target: Target, one: Change) -> None:
     """Change one record: in one statement where that does it, else in a transaction."""
     prepared = one.prepared or Prepared()
-    touched = target.rows is not None and bool(prepared.values)
-    if prepared.nested or touched or upsert.allowed(target):
+    writer = Writer(target, target.service.store)
+    looks_again = writer.touches_filter(prepared.values) and not writer.checks
+    if prepared.nested or looks_again or upsert.allowed(target):
         async with target.service.store.transaction() as transaction:
             await _change_in(target, transaction, one)
     else:

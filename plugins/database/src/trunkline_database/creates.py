@@ -26,19 +26,14 @@ async def create(target: Target) -> Any:
     if body.single:
         (one,) = prepared
         made = [await _create_alone(target, one)]
-    elif len(prepared) == 1 and isinstance(prepared[0], Prepared) and not prepared[0].nested and target.rows is None:
-        made = await _create_only(target, prepared[0])
     else:
-        made = await batch.write(
-            target.service.store,
-            prepared,
-            lambda rows, one: _create_one(target, rows, one),
-            target.query,
-            "created",
-            together=lambda rows, several: _create_together(target, rows, several),
-        )
+        made = await _create_list(target, prepared)
     rows = await _created(reply, made)
     return rows[0] if body.single else shape.records(target, rows)
+
+
+def _is_one_statement(target: Target, one: Prepared) -> bool:
+    return not one.nested and (target.rows is None or Writer(target, target.service.store).checks)
 
 
 async def _created(reply: Reply, made: list[Row]) -> list[Row]:
@@ -49,24 +44,32 @@ async def _created(reply: Reply, made: list[Row]) -> list[Row]:
     return await reply.rows([reply.key_of(row) for row in made])
 
 
-async def _create_only(target: Target, prepared: Prepared) -> list[Row]:
-    """Create the one record of a list in one statement, which needs no transaction."""
-    try:
-        return await Writer(target, target.service.store).insert([prepared])
-    except TrunklineError as error:
-        raised = error
-
-    def failed(_: int) -> Row:
-        raise raised
-
-    return batch.collect([0], failed, target.query, "created")
+async def _create_list(target: Target, prepared: Sequence[Prepared | TrunklineError]) -> list[Row]:
+    """Create the records of a list: where one statement can do it, that is tried first and needs no transaction."""
+    store, query = target.service.store, target.query
+    plain = [one for one in prepared if isinstance(one, Prepared) and _is_one_statement(target, one)]
+    at_once = len(plain) == len(prepared)
+    if at_once:
+        try:
+            return await Writer(target, store).insert(plain)
+        except TrunklineError as error:
+            if len(plain) == 1 or error.status >= batch.SERVER_FAULT:
+                batch.fail_first(error, query, "created")
+    return await batch.write(
+        store,
+        prepared,
+        lambda rows, one: _create_one(target, rows, one),
+        query,
+        "created",
+        together=None if at_once else lambda rows, several: _create_together(target, rows, several),
+    )
 
 
 async def _create_alone(target: Target, one: Prepared | TrunklineError) -> Row:
     """Create a bare record: its failure is that of the request (D27)."""
     if isinstance(one, TrunklineError):
         raise one
-    if not one.nested and target.rows is None:
+    if _is_one_statement(target, one):
         (row,) = await Writer(target, target.service.store).insert([one])
         return row
     async with target.service.store.transaction() as transaction:

@@ -89,7 +89,7 @@ class Column:
         """The SQL that stands for the column, by use: SELECT, FILTER, INSERT, UPDATE (database-api 14.2)."""
         return {str(use): str(one["function"]) for one in self.db_function or () for use in one["use"]}
 
-    @property
+    @cached_property
     def is_readable(self) -> bool:
         """Say whether there is anything to read: a virtual column is nothing without a function."""
         return not self.is_virtual or "SELECT" in self.functions
@@ -299,6 +299,11 @@ class Table:
     def readable(self) -> tuple[Column, ...]:
         """The columns that reads answer unless asked otherwise: no aggregates, nor what has no value (14.3)."""
         return tuple(one for one in self.columns if one.is_readable and not one.is_aggregate)
+
+    @cached_property
+    def required(self) -> tuple[Column, ...]:
+        """The stored columns that a new record must bring a value for."""
+        return tuple(one for one in self.stored if one.required)
 
     @cached_property
     def filled(self) -> tuple[Column, ...]:

@@ -29,17 +29,17 @@ class Prepared:
 
 def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
     """Check a record; raises BadRequest that names the field. Unknown keys are dropped, as recorded."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         raise BadRequest(NO_RECORDS)
     table, prepared = target.table, Prepared()
-    filled = _filled(target, record)
-    for name, value in filled.items():
+    values = prepared.values
+    for name, value in _filled(target, record).items():
         column = table.column(str(name))
         if column is not None:
             if _is_settable(column, value):
                 given = _value(table, column, value, creating)
                 if given is not validation.IGNORED:
-                    prepared.values[column.name] = given
+                    values[column.name] = given
         elif (relation := table.relations_by_name.get(str(name).lower())) is not None:
             prepared.nested[relation] = value
     if table.filled and _says_something(target, prepared, creating):
@@ -59,7 +59,10 @@ def _says_something(target: Target, prepared: Prepared, creating: bool) -> bool:
 
 def _filled(target: Target, record: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put look-ups into texts (database-api 9.1); nested records are filled when their turn comes."""
-    if not any(isinstance(value, str) and "{" in value for value in record.values()):
+    for value in record.values():
+        if type(value) is str and "{" in value:
+            break
+    else:
         return record
     lookups = target.service.app.lookups(target.call)
     return {name: lookups.fill(value) if isinstance(value, str) else value for name, value in record.items()}
@@ -69,11 +72,11 @@ def _is_settable(column: Column, value: Any) -> bool:
     """Say whether a value counts: none for what others fill in (12.2, 14.3), no NULL for a key that is numbered."""
     if column.is_generated or column.is_virtual or column.type in ON_CREATE:
         return False
-    return not (column.auto_increment and value in (None, ""))
+    return not column.auto_increment or value not in (None, "")
 
 
 def _value(table: Table, column: Column, value: Any, creating: bool) -> Any:
-    if isinstance(value, Mapping) and set(value) == {"expression"} and column.type != "json":
+    if isinstance(value, dict) and set(value) == {"expression"} and column.type != "json":
         value = _expression(table, str(value["expression"]), creating)
         return validation.checked(column.key, column.rules, value, creating=creating) if column.rules else value
     if column.rules and not (value is None and not column.allow_null):
@@ -97,9 +100,8 @@ def _expression(table: Table, text: str, creating: bool) -> Function | Arithmeti
 
 
 def _demand_required(table: Table, prepared: Prepared) -> None:
-    given = set(_columns_given(prepared))
-    for column in table.stored:
-        if column.required and column.name not in given:
+    for column in table.required:
+        if column.name not in prepared.values and column.name not in _columns_brought(prepared):
             raise BadRequest(
                 f"Required field '{column.key}' can not be NULL.",
                 context={"sqlstate": "23502", "field": column.key},
@@ -108,9 +110,8 @@ def _demand_required(table: Table, prepared: Prepared) -> None:
         raise BadRequest("No valid fields were found in record.")
 
 
-def _columns_given(prepared: Prepared) -> Iterator[str]:
-    """List the columns that will have values: also those that a new parent will bring."""
-    yield from prepared.values
+def _columns_brought(prepared: Prepared) -> Iterator[str]:
+    """List the columns that new parents will bring values for."""
     for relation, value in prepared.nested.items():
         if relation.type == "belongs_to" and value is not None:
             yield relation.field

@@ -38,6 +38,9 @@ class Rows(ABC):
     also ``Function`` and, in updates, ``Arithmetic``. Trees name columns by their real names, their values are typed.
     """
 
+    # Whether inserts and updates can be told a ``check`` that new rows must pass.
+    checks: bool = False
+
     @abstractmethod
     async def select(self, plan: Select) -> list[Row]:
         """Read rows."""
@@ -47,12 +50,23 @@ class Rows(ABC):
         """Count the rows that a plan would read without its limit and offset: groups where it groups."""
 
     @abstractmethod
-    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]) -> list[Row]:
-        """Insert rows, all or none, and answer these columns of each in order."""
+    async def insert(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        returning: Sequence[Column],
+        check: Node | None = None,
+    ) -> list[Row]:
+        """Insert rows, all or none, and answer these columns of each in order.
+
+        Raises Forbidden when one does not pass the check, which only engines with ``checks`` are given.
+        """
 
     @abstractmethod
-    async def update(self, table: Table, where: Node | None, values: Mapping[str, Any]) -> int:
-        """Change the rows that match and answer their number; None is every row."""
+    async def update(
+        self, table: Table, where: Node | None, values: Mapping[str, Any], check: Node | None = None
+    ) -> int:
+        """Change the rows that match and answer their number; None is every row. Raises Forbidden as ``insert``."""
 
     @abstractmethod
     async def delete(self, table: Table, where: Node | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trunkline.errors import Forbidden
@@ -34,9 +34,11 @@ class Writer:
     async def insert(self, many: Sequence[Prepared], more: Sequence[Column] = ()) -> list[Row]:
         """Insert records, all or none; raises Forbidden when the role's filter does not hold for what was written."""
         returned = tuple(dict.fromkeys((*self.returned, *more)))
-        made = await self.rows.insert(self.table, [one.values for one in many], returned)
-        if self.target.rows is not None:
-            await self._check_new(made, many)
+        values = [one.values for one in many]
+        if self.target.rows is None or self.checks:
+            return await self.rows.insert(self.table, values, returned, self.target.rows)
+        made = await self.rows.insert(self.table, values, returned)
+        await self._check_new(made, many)
         return made
 
     async def change(self, where: Node, values: dict[str, Any]) -> int:
@@ -44,8 +46,10 @@ class Writer:
         visible = self.target.narrowed(where)
         if not values:
             return await self.rows.count(Select(self.table, (), visible))
-        if not self._touches_filter(values):
+        if not self.touches_filter(values):
             return await self.rows.update(self.table, visible, values)
+        if self.checks:
+            return await self.rows.update(self.table, visible, values, self.target.rows)
         # The filter may stop matching, so the rows are held by their keys and looked at again.
         keys = await self.keys(visible)
         if not keys:
@@ -77,7 +81,13 @@ class Writer:
         """
         return self.table.primary_key or self.table.stored
 
-    def _touches_filter(self, values: dict[str, Any]) -> bool:
+    @property
+    def checks(self) -> bool:
+        """Say whether the statement that writes also refuses what the role's filter does not hold for."""
+        return self.rows.checks and not self.table.is_view
+
+    def touches_filter(self, values: Mapping[str, Any]) -> bool:
+        """Say whether a change may lead out of what the role's filter lets through."""
         rows = self.target.rows
         return rows is not None and not filters.fields_of(rows).isdisjoint(values)
 

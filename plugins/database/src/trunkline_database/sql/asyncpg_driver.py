@@ -104,6 +104,8 @@ class AsyncpgDriver(Driver):
         self._patience = settings.statement_timeout + _GRACE_SECONDS
         self._opening = asyncio.Lock()
         self._pool: asyncpg.Pool[Any] | None = None
+        # Connections are lent in the order in which they were asked for; the pool itself lets late-comers overtake.
+        self._turns = asyncio.Semaphore(settings.pool_size)
 
     async def fetch(self, sql: str, values: Values, *, small: bool = False) -> list[RawRow]:
         """Run a reading statement."""
@@ -147,20 +149,31 @@ class AsyncpgDriver(Driver):
 
     async def _borrow(self) -> tuple[Any, Any]:
         """Take a connection; raises SQLAlchemy's TimeoutError when all are busy for too long, else NotConnected."""
-        pool = self._pool or await self._open()
-        try:
-            # A stop-watch costs a task, and one that is idle needs no waiting for.
-            return pool, await pool.acquire(timeout=None if pool.get_idle_size() else self._settings.pool_timeout)
-        except TimeoutError as error:
-            if pool.get_idle_size() == 0 and pool.get_size() >= pool.get_max_size():
+        if self._turns.locked():
+            # A stop-watch costs a task, and who need not wait needs none.
+            try:
+                await asyncio.wait_for(self._turns.acquire(), self._settings.pool_timeout)
+            except TimeoutError as error:
                 raise PoolTimeout("all connections are in use") from error
-            raise NotConnected("the database did not answer in time") from error
-        except self._connect_errors() as error:
-            raise NotConnected("no connection could be made") from error
+        else:
+            await self._turns.acquire()
+        try:
+            pool = self._pool or await self._open()
+            return pool, await pool.acquire(timeout=None if pool.get_idle_size() else self._settings.pool_timeout)
+        except BaseException as error:
+            self._turns.release()
+            if isinstance(error, TimeoutError):
+                raise NotConnected("the database did not answer in time") from error
+            if isinstance(error, self._connect_errors()):
+                raise NotConnected("no connection could be made") from error
+            raise
 
     async def _give_back(self, pool: Any, connection: Any) -> None:
         """Put a connection back; when its statement was cancelled, once the server has let go of it."""
-        await pool.release(connection, timeout=self._settings.connect_timeout)
+        try:
+            await pool.release(connection, timeout=self._settings.connect_timeout)
+        finally:
+            self._turns.release()
 
     async def close(self) -> None:
         """Close the connections as soon as what runs on them has ended; a few seconds are enough for that."""

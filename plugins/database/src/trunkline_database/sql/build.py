@@ -102,7 +102,9 @@ class Builder:
         groups = self._filtered(groups, source, plan).group_by(*(self._ranked(source, one) for one in plan.group))
         return self._finished(sa.select(sa.func.count()).select_from(groups.subquery("grouped")), ())
 
-    def insert(self, table: Table, given: Sequence[tuple[str, str | None]], returning: Sequence[Column]) -> Statement:
+    def insert(
+        self, table: Table, given: Sequence[tuple[str, str | None]], returning: Sequence[Column], check: Node | None
+    ) -> Statement:
         """Build an insert of one row; ``given`` has each column with the name of a function, or None for a bind."""
         source = self._source(table)
         query = sa.insert(source)
@@ -111,15 +113,36 @@ class Builder:
         answers = self.dialect.sa.insert_returning and (not table.is_view or self.dialect.views_return)
         if returning and answers:
             query = query.returning(*(self._field(source, one) for one in returning))
+            query = query if check is None else query.returning(self._guard(check, source, table))
             return self._finished(query, returning, keys=values)
         return self._finished(query, (), keys=values)
 
-    def update(self, table: Table, where: Node | None, changes: Mapping[str, Any]) -> Statement:
-        """Build an update."""
+    def insert_many(
+        self, table: Table, names: Sequence[str], returning: Sequence[Column], check: Node | None
+    ) -> Statement:
+        """Build an insert of any number of rows, whose values come as one list for each column."""
+        source = self._source(table)
+        columns = [table.by_real_name[name] for name in names]
+        lists = [self._list_bind(column) for column in columns]
+        given = sa.func.unnest(*lists).table_valued(*(f"v{index}" for index in range(len(lists)))).render_derived("new")
+        values = [
+            computed.written(column, "INSERT", sa.cast(given.c[index], self.dialect.compared_as(column)))
+            for index, column in enumerate(columns)
+        ]
+        query = sa.insert(source).from_select(list(names), sa.select(*values).select_from(given))
+        answer = query.returning(*(self._field(source, one) for one in returning))
+        answer = answer if check is None else answer.returning(self._guard(check, source, table))
+        return self._finished(answer, returning)
+
+    def update(self, table: Table, where: Node | None, changes: Mapping[str, Any], check: Node | None) -> Statement:
+        """Build an update; with a check it answers a row for each that it changed."""
         source = self._source(table)
         values = {name: self._changed(source, table, name, value) for name, value in changes.items()}
         query = sa.update(source).values(values)
-        return self._finished(query if where is None else query.where(self.clause(where, source, table)), ())
+        query = query if where is None else query.where(self.clause(where, source, table))
+        if check is None:
+            return self._finished(query, ())
+        return self._finished(query.returning(self._guard(check, source, table)), ())
 
     def delete(self, table: Table, where: Node | None) -> Statement:
         """Build a delete."""
@@ -204,6 +227,15 @@ class Builder:
         self.binders.append(self.dialect.binder(column))
         return sa.bindparam(f"p{len(self.binders) - 1}", type_=self.dialect.compared_as(column))
 
+    def _list_bind(self, column: Column) -> sa.BindParameter[Any]:
+        binder, kind = self.dialect.binder(column), self.dialect.sent_as(column)
+        self.binders.append(None if binder is None else _each(binder))
+        return sa.bindparam(f"p{len(self.binders) - 1}", type_=sa.ARRAY(kind, dimensions=1))
+
+    def _guard(self, check: Node, source: sa.FromClause, table: Table) -> sa.ColumnElement[Any]:
+        """Build what fails for a row that does not pass the check; it stands behind the columns that are answered."""
+        return self.dialect.guard(self.clause(check, source, table))
+
     def _text_bind(self) -> sa.BindParameter[Any]:
         self.binders.append(None)
         return sa.bindparam(f"p{len(self.binders) - 1}", type_=sa.String())
@@ -255,3 +287,7 @@ class Builder:
 
 def _joined(one: sa.ColumnElement[bool] | None, other: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return other if one is None else sa.and_(one, other)
+
+
+def _each(convert: Converter) -> Converter:
+    return lambda values: [None if value is None else convert(value) for value in values]

@@ -47,23 +47,38 @@ class Compiler:
         return self._compiled(shape, lambda: Builder(self.dialect).count(plan)), values
 
     def insert(
-        self, table: Table, row: Mapping[str, Any], returning: Sequence[Column]
-    ) -> tuple[Statement, Callable[[Mapping[str, Any]], list[Any]]]:
-        """Compile an insert for rows with the same columns; answers also what collects the values of such a row."""
+        self, table: Table, row: Mapping[str, Any], returning: Sequence[Column], check: Node | None = None
+    ) -> tuple[Statement, Callable[[Mapping[str, Any]], list[Any]], list[Any]]:
+        """Compile an insert for rows with the same columns.
+
+        Answers also what collects the values of such a row, and the values that follow them for the check.
+        """
+        more: list[Any] = []
         given = tuple((name, value.name if isinstance(value, Function) else None) for name, value in row.items())
         bound = [name for name, function in given if function is None]
         statement = self._compiled(
-            ("insert", table, given, tuple(returning)),
-            lambda: Builder(self.dialect).insert(table, given, returning),
+            ("insert", table, given, tuple(returning), shape_of(check, more)),
+            lambda: Builder(self.dialect).insert(table, given, returning, check),
         )
-        return statement, lambda one: [one[name] for name in bound]
+        return statement, lambda one: [one[name] for name in bound], more
 
-    def update(self, table: Table, where: Node | None, changes: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
+    def insert_many(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column], check: Node | None
+    ) -> tuple[Statement, list[Any]]:
+        """Compile one insert for any number of rows with the same columns and no functions."""
+        names = tuple(rows[0])
+        values: list[Any] = [[row[name] for row in rows] for name in names]
+        shape = ("insert_many", table, names, tuple(returning), shape_of(check, values))
+        return self._compiled(shape, lambda: Builder(self.dialect).insert_many(table, names, returning, check)), values
+
+    def update(
+        self, table: Table, where: Node | None, changes: Mapping[str, Any], check: Node | None = None
+    ) -> tuple[Statement, list[Any]]:
         """Compile an update."""
         values: list[Any] = []
         given = tuple((name, _change_shape(value, values)) for name, value in changes.items())
-        shape = ("update", table, given, shape_of(where, values))
-        return self._compiled(shape, lambda: Builder(self.dialect).update(table, where, changes)), values
+        shape = ("update", table, given, shape_of(where, values), shape_of(check, values))
+        return self._compiled(shape, lambda: Builder(self.dialect).update(table, where, changes, check)), values
 
     def delete(self, table: Table, where: Node | None) -> tuple[Statement, list[Any]]:
         """Compile a delete."""

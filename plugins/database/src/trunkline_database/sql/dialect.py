@@ -82,6 +82,9 @@ class Dialect:
     table_options: ClassVar[Mapping[str, Any]] = {}
     # Whether an insert into a view can answer the row; where it cannot, it may even seem to have worked.
     views_return: ClassVar[bool] = False
+    # Whether a statement can refuse the rows that it writes (see ``guard``), and take many of them as lists of values.
+    checks: ClassVar[bool] = False
+    unnests: ClassVar[bool] = False
     # Simple types whose columns start with the time of the insert.
     born_now: ClassVar[frozenset[str]] = frozenset({"timestamp_on_create"})
 
@@ -94,6 +97,14 @@ class Dialect:
     def compared_as(self, column: Column) -> sa.types.TypeEngine[Any]:
         """Answer the SQLAlchemy type of a column in expressions."""
         return _COMPARED_AS.get(column.type, sa.String)()
+
+    def sent_as(self, column: Column) -> sa.types.TypeEngine[Any]:
+        """Answer the type as which values travel in lists, from which they are cast."""
+        return self.compared_as(column)
+
+    def guard(self, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
+        """Render what fails, by an error that ``diagnose`` calls ``outside``, unless a condition holds."""
+        raise NotImplementedError
 
     def selected(self, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
         """Answer what is read for a column, or for its least or greatest value: by default just that."""

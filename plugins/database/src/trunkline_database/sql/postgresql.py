@@ -15,7 +15,7 @@ from trunkline_database import types
 from trunkline_database.definition import ColumnDefinition
 from trunkline_database.model import Column
 from trunkline_database.sql.dialect import Declared, Dialect
-from trunkline_database.sql.errors import Diagnosis, by_sqlstate
+from trunkline_database.sql.errors import Diagnosis, Kind, by_sqlstate
 from trunkline_database.sql.postgresql_values import array_text, exact_json, plain_text
 from trunkline_database.sql.statement import Converter
 
@@ -27,6 +27,8 @@ _FUNCTIONS = {
     "UUID": "gen_random_uuid()",
 }
 # Length and precision, which a cast must not have: it would cut off where an assignment refuses.
+# What a refused row is told to be; as a number it is none, so the statement fails with these words in its error.
+_OUTSIDE = "not within the row filter"
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 _TEXTS = frozenset({"text", "character varying", "name"})
 # What the driver hands over as JSON wants it, or as PostgreSQL's own text.
@@ -37,6 +39,8 @@ _NATIVE = _TEXTS | {
 }  # fmt: skip
 # Domains over these come as what they are made of.
 _DOMAINS = types.NUMBERS | types.DATETIMES | types.TIMES | {"date", "boolean", "binary", "json", "uuid"}
+# What these kinds say is about statements of ours, and a routine's own errors are not.
+_OURS: frozenset[Kind] = frozenset({"stale", "operation", "too_complex", "other"})
 _KEYS = re.compile(r"[^(]*\(([^()]+)\)=\(")
 _ARRAY = re.compile(r"(\[\])+$")
 
@@ -60,6 +64,8 @@ class PostgresqlDialect(Dialect):
     """What is special about PostgreSQL and those that are it inside."""
 
     views_return = True
+    checks = True
+    unnests = True
     born_now = frozenset({"timestamp_on_create", "timestamp_on_update"})
     creates = {  # noqa: RUF012 - a ClassVar in the base
         "reference": "integer", "fk": "integer", "integer": "integer", "bigint": "bigint", "smallint": "smallint",
@@ -87,6 +93,16 @@ class PostgresqlDialect(Dialect):
             return super().compared_as(column)
         return sa.Double() if word == "double precision" else _Own(word)
 
+    def sent_as(self, column: Column) -> sa.types.TypeEngine[Any]:
+        """Answer the type as which values travel in lists: what has no better form goes as text."""
+        kind = self.compared_as(column)
+        return sa.Text() if isinstance(kind, _Own) else kind
+
+    def guard(self, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
+        """Fail by a number that is none; planners do not look into it before a row is there."""
+        words = sa.case((condition, sa.literal_column("'1'")), else_=sa.literal_column(f"'{_OUTSIDE}'"))
+        return sa.cast(words, sa.Integer)
+
     def binder(self, column: Column) -> Converter | None:
         """Give the driver what the type above wants."""
         if column.type == "decimal":
@@ -109,9 +125,10 @@ class PostgresqlDialect(Dialect):
         """Parse JSON and single precision numbers, which come as text so that they keep their digits."""
         if column.type == "json":
             return exact_json
-        if column.type == "array" and word_of(column).startswith("json"):
-            return _each(exact_json)
-        return float if word_of(column) == "real" else None
+        word = word_of(column)
+        if column.type == "array" and word.startswith(("json", "real")):
+            return _each(exact_json if word.startswith("json") else float)
+        return float if word == "real" else None
 
     def function(self, name: str) -> sa.ColumnElement[Any]:
         """Render a function."""
@@ -156,9 +173,15 @@ class PostgresqlDialect(Dialect):
             return Diagnosis("stale")
         if isinstance(error, asyncpg.PostgresError):
             details: Any = error
+            if _OUTSIDE in str(error) and isinstance(error, asyncpg.InvalidTextRepresentationError):
+                return Diagnosis("outside")
             state = str(details.sqlstate)
             named = details.column_name or _key_in(details.detail)
-            return Diagnosis(by_sqlstate(state), state, named, details.constraint_name)
+            kind, told = by_sqlstate(state), None
+            if details.server_source_function == "exec_stmt_raise":
+                # RAISE: the words are those of whoever wrote the routine, and so may be the code.
+                kind, told = "raised" if kind in _OURS else kind, details.message
+            return Diagnosis(kind, state, named, details.constraint_name, told)
         if isinstance(error, ValueError | OverflowError) and not isinstance(error, asyncpg.ClientConfigurationError):
             return Diagnosis("out_of_range" if "range" in str(error) else "type")
         if "number of query arguments" in str(error):

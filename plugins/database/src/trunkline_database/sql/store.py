@@ -32,6 +32,7 @@ class _SqlRows(Rows):
         self._session = session
         self._compiler = compiler
         self._dialect = compiler.dialect
+        self.checks = compiler.dialect.checks
 
     async def select(self, plan: Select) -> list[Row]:
         statement, values = self._compiler.select(plan)
@@ -55,23 +56,45 @@ class _SqlRows(Rows):
             ((number,),) = await self._session.fetch(statement.text, statement.bound(values))
         return int(number)
 
-    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]) -> list[Row]:
-        if len({tuple(row) for row in rows}) == 1 and not any(_has_functions(row) for row in rows):
-            return await self._insert_alike(table, rows, returning)
+    async def insert(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        returning: Sequence[Column],
+        check: Node | None = None,
+    ) -> list[Row]:
         if len(rows) == 1:
-            return await self._insert_alike(table, rows, returning)
-        return [one for row in rows for one in await self._insert_alike(table, [row], returning)]
+            return await self._insert_one(table, rows[0], returning, check)
+        if len({tuple(row) for row in rows}) == 1 and not any(_has_functions(row) for row in rows):
+            return await self._insert_alike(table, rows, returning, check)
+        async with self._together() as together:
+            return [one for row in rows for one in await together._insert_one(table, row, returning, check)]
+
+    def _together(self) -> contextlib.AbstractAsyncContextManager[_SqlRows]:
+        """Answer through what several statements are all or none: a transaction is so already."""
+        return contextlib.nullcontext(self)
+
+    async def _insert_one(
+        self, table: Table, row: Mapping[str, Any], returning: Sequence[Column], check: Node | None
+    ) -> list[Row]:
+        statement, values_of, more = self._compiler.insert(table, row, returning, check)
+        with self._translated("insert"):
+            ran = await self._session.run(statement.text, statement.bound([*values_of(row), *more]))
+        if statement.keys:
+            return statement.rows(ran.rows)
+        return [await self._read_back(table, row, ran, returning)]
 
     async def _insert_alike(
-        self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column]
+        self, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[Column], check: Node | None
     ) -> list[Row]:
-        statement, values_of = self._compiler.insert(table, rows[0], returning)
-        many = [statement.bound(values_of(row)) for row in rows]
+        if rows[0] and self._dialect.unnests:
+            statement, values = self._compiler.insert_many(table, rows, returning, check)
+            with self._translated("insert"):
+                return statement.rows(await self._session.fetch(statement.text, statement.bound(values)))
+        statement, values_of, more = self._compiler.insert(table, rows[0], returning, check)
+        many = [statement.bound([*values_of(row), *more]) for row in rows]
         with self._translated("insert"):
-            if len(many) == 1:
-                done = [await self._session.run(statement.text, many[0])]
-            else:
-                done = await self._session.run_each(statement.text, many)
+            done = await self._session.run_each(statement.text, many)
         if statement.keys:
             return [one for ran in done for one in statement.rows(ran.rows)]
         return [await self._read_back(table, row, ran, returning) for row, ran in zip(rows, done, strict=True)]
@@ -86,10 +109,15 @@ class _SqlRows(Rows):
         found = await self.select(Select(table, tuple(returning), every(table.primary_key, key)))
         return found[0] if found else {}
 
-    async def update(self, table: Table, where: Node | None, values: Mapping[str, Any]) -> int:
-        statement, collected = self._compiler.update(table, where, values)
+    async def update(
+        self, table: Table, where: Node | None, values: Mapping[str, Any], check: Node | None = None
+    ) -> int:
+        statement, collected = self._compiler.update(table, where, values, check)
+        bound = statement.bound(collected)
         with self._translated("update"):
-            return (await self._session.run(statement.text, statement.bound(collected))).count
+            if check is not None:
+                return len(await self._session.fetch(statement.text, bound))
+            return (await self._session.run(statement.text, bound)).count
 
     async def delete(self, table: Table, where: Node | None) -> int:
         statement, collected = self._compiler.delete(table, where)
@@ -126,9 +154,12 @@ class SqlStore(_SqlRows, Store):
         self._driver = driver
         self._foreign_keys: list[ForeignKey] | None = None
 
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    def transaction(self) -> contextlib.AbstractAsyncContextManager[Transaction]:
         """Open a transaction; errors of BEGIN and COMMIT are typed as well."""
+        return self._together()
+
+    @contextlib.asynccontextmanager
+    async def _together(self) -> AsyncIterator[_SqlTransaction]:
         with self._translated("update"):
             async with self._driver.transaction() as bound:
                 yield _SqlTransaction(bound, self._compiler)
