@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,8 @@ class Call:
     client: str | None = None
     base_url: str = ""
     version: str = "2.0"
+    # Whether the reply goes out over HTTP, so that its content may be whatever ``render`` takes.
+    over_http: bool = False
 
     @property
     def component(self) -> str:
@@ -153,8 +155,19 @@ class Call:
 
 
 @dataclass(slots=True)
+class Records:
+    """Records that are read while they are sent, some at a time; ``meta`` is asked when all have gone.
+
+    Only where ``render.streams`` says that the client can have its reply in pieces.
+    """
+
+    batches: AsyncGenerator[list[dict[str, Any]], None]
+    meta: Callable[[], Awaitable[dict[str, Any]]] | None = None
+
+
+@dataclass(slots=True)
 class Reply:
-    """What goes back: ``content`` is JSON-able, or bytes (sent as they are), or an async iterator of bytes.
+    """What goes back: ``content`` is JSON-able, Records, bytes (sent as they are), or an async iterator of bytes.
 
     ``media_type`` is None where the client may negotiate; status and headers are those of HTTP.
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trunkline import json
+from trunkline.call import Records
 from trunkline.errors import BadRequest, NotAcceptable
 
 
@@ -26,7 +27,19 @@ class Format:
     extension: str
     parse: Callable[[bytes], Any] | None = None
     render: Callable[[Any, RenderOptions], bytes] | None = None
-    stream: Callable[[AsyncIterator[list[dict[str, Any]]]], AsyncIterator[bytes]] | None = None
+    stream: Callable[[Records, RenderOptions], AsyncIterator[bytes]] | None = None
+
+
+async def _json_stream(records: Records, options: RenderOptions) -> AsyncIterator[bytes]:
+    """Render the envelope piece by piece."""
+    before = b'{"' + options.wrapper.encode() + b'":['
+    async for some in records.batches:
+        if some:
+            yield before + json.dumps(some)[1:-1]
+            before = b","
+    end = b"]" if before == b"," else before + b"]"
+    meta = await records.meta() if records.meta is not None else None
+    yield end + (b',"meta":' + json.dumps(meta) if meta else b"") + b"}"
 
 
 JSON = Format(
@@ -34,6 +47,7 @@ JSON = Format(
     extension="json",
     parse=json.loads,
     render=lambda content, _options: json.dumps(content),
+    stream=_json_stream,
 )
 TEXT = Format(media_types=("text/plain",), extension="txt", render=JSON.render)
 

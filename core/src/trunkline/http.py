@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from trunkline import bodies, render
-from trunkline.call import VERBS, Call, Reply
+from trunkline.call import VERBS, Call, Records, Reply
+from trunkline.departure import Departure
 from trunkline.errors import BadRequest, MethodNotAllowed, TrunklineError
 from trunkline.pipeline import answer, describe, failed
 from trunkline.query import parse_query
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _VERSION = re.compile(r"v[0-9.]+")
 _SERVICE = re.compile(r"[a-z0-9_.\-]+")
+# What the log says where no reply went out.
+CLIENT_GONE = 499
 _OVERRIDES = ("x-http-method", "x-method-override", "x-http-method-override")
 
 
@@ -42,18 +46,34 @@ class Edge:
             await self._inner(scope, receive, send)
             return
         started = time.perf_counter()
-        call = Call(scope["method"], "", request_id=secrets.token_hex(8))
-        verb = scope["method"]
+        call = Call(scope["method"], "", request_id=secrets.token_hex(8), over_http=True)
+        departure: Departure | None = None
         try:
             _head(call, scope, self._app.settings.max_url)
-            if verb == "OPTIONS":
+            if scope["method"] == "OPTIONS":
                 reply = Reply(None, 204, {"Allow": ", ".join((*VERBS, "HEAD", "OPTIONS"))})
             else:
                 await bodies.read(self._app, call, receive)
+                if call.method in ("GET", "HEAD"):
+                    # What a write has begun is brought to its end, whoever waits for it.
+                    departure = Departure(receive)
                 reply = await self._answer(call)
+        except asyncio.CancelledError:
+            if departure is None or not departure.noticed:
+                raise
+            reply = Reply(None, CLIENT_GONE)
         except Exception as error:
             reply = failed(call, error)
-        await _send(self._app, call, reply, send, head=verb == "HEAD")
+        try:
+            if reply.status != CLIENT_GONE:
+                await _send(self._app, call, reply, send, departure, head=scope["method"] == "HEAD")
+        except asyncio.CancelledError:
+            if departure is None or not departure.noticed:
+                raise
+            reply.status = CLIENT_GONE
+        finally:
+            if departure is not None:
+                departure.forget()
         if log.isEnabledFor(logging.INFO):
             self._log(call, reply, started)
 
@@ -140,7 +160,7 @@ def _override(call: Call) -> None:
         call.method = "PATCH" if verb == "MERGE" else verb
 
 
-async def _send(app: App, call: Call, reply: Reply, send: Send, *, head: bool) -> None:
+async def _send(app: App, call: Call, reply: Reply, send: Send, departure: Departure | None, *, head: bool) -> None:
     try:
         body, headers = render.rendered(app, call, reply)
     except TrunklineError as error:
@@ -151,13 +171,19 @@ async def _send(app: App, call: Call, reply: Reply, send: Send, *, head: bool) -
         headers["content-length"] = str(len(body))
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-    if isinstance(body, bytes) or head:
-        await send({"type": "http.response.body", "body": body if isinstance(body, bytes) and not head else b""})
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": b"" if head else body})
         return
-    await _send_stream(body, send)
-
-
-async def _send_stream(body: AsyncIterator[bytes], send: Send) -> None:
-    async for chunk in body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    if departure is not None:
+        departure.look()
+    try:
+        if not head:
+            async for chunk in body:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        # However it ended, what the content comes from is let go at once.
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
+        if isinstance(reply.content, Records):
+            await reply.content.batches.aclose()

@@ -10,6 +10,8 @@ import orjson
 
 from trunkline.errors import BadRequest
 
+# Finished JSON inside of content; only where ``render.passes_json`` says that nobody looks at it before it is sent.
+Finished = orjson.Fragment
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 

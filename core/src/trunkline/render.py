@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from trunkline import json
-from trunkline.call import Call, Reply, truth
+from trunkline.call import Call, Records, Reply, truth
 from trunkline.errors import NotAcceptable
-from trunkline.formats import JSON, RenderOptions
+from trunkline.formats import JSON, Format, RenderOptions
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -22,6 +22,26 @@ def accept_of(app: App, call: Call) -> str:
     return str(call.params.get("accept") or call.headers.get("accept") or app.settings.content_type)
 
 
+def passes_json(app: App, call: Call) -> bool:
+    """Say whether content may hold finished JSON (``json.Finished``): it goes out as JSON, seen by nobody before."""
+    return call.over_http and not app.plugins.callers("after_call") and _is_plain(app, call)
+
+
+def streams(app: App, call: Call) -> bool:
+    """Say whether content may be Records: the client can have its list in pieces."""
+    if not call.over_http:
+        return False
+    chosen, media_type, _ = _format(app, call)
+    if chosen is JSON:
+        return media_type == "application/json" and _wraps(app, call)
+    return chosen.stream is not None
+
+
+def has_envelope(app: App, call: Call) -> bool:
+    """Say whether there is a place for meta beside the records."""
+    return _format(app, call)[0] is JSON
+
+
 def rendered(app: App, call: Call, reply: Reply) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
     """Answer body and headers; raises NotAcceptable when a good result cannot be told to this client."""
     headers = dict(reply.headers)
@@ -31,30 +51,49 @@ def rendered(app: App, call: Call, reply: Reply) -> tuple[bytes | AsyncIterator[
     if reply.media_type is not None:
         headers["content-type"] = reply.media_type
         return content if isinstance(content, bytes) or reply.is_stream else str(content).encode(), headers
-    file = call.params.get("file")
-    # The usual case first: JSON, wrapped, no download.
-    if file is None and "wrap" not in call.params and "wrap" not in call.headers and app.settings.wrap_resources:
-        accept = accept_of(app, call)
-        if accept in ("*/*", "application/json"):
-            headers["content-type"] = "application/json"
-            return json.dumps(content), headers
+    if not isinstance(content, Records) and _is_plain(app, call):
+        # The usual case first.
+        headers["content-type"] = "application/json"
+        return json.dumps(content), headers
     content = _unwrapped(app, call, content) if reply.status < 400 else content
-    chosen, media_type = JSON, "application/json"
-    if file is not None and reply.status < 400:
-        name, extension = _file_name(call, str(file))
+    try:
+        chosen, media_type, name = _format(app, call)
+    except NotAcceptable:
+        if reply.status < 400:
+            raise
+        chosen, media_type, name = JSON, "application/json", None
+    if reply.status < 400 and name is not None:
         headers["content-disposition"] = f'attachment; filename="{name}"'
-        chosen = app.formats.by_extension.get(extension, JSON)
-        media_type = chosen.media_types[0]
-    else:
-        try:
-            chosen, media_type = app.formats.choose(accept_of(app, call))
-        except NotAcceptable:
-            if reply.status < 400:
-                raise
-    assert chosen.render is not None  # noqa: S101 - choose answers only formats that render
     options = RenderOptions(app.settings.resource_wrapper, app.settings.xml_root)
     headers["content-type"] = media_type if media_type == "application/json" else f"{media_type}; charset=UTF-8"
+    if isinstance(content, Records):
+        assert chosen.stream is not None  # noqa: S101 - as ``streams`` has said
+        return chosen.stream(content, options), headers
+    assert chosen.render is not None  # noqa: S101 - choose answers only formats that render
     return chosen.render(content, options), headers
+
+
+def _is_plain(app: App, call: Call) -> bool:
+    """Say whether a reply is JSON in its usual wrapper, and no download."""
+    params = call.params
+    if "file" in params or "wrap" in params or "wrap" in call.headers or not app.settings.wrap_resources:
+        return False
+    return app.settings.resource_wrapper == "resource" and accept_of(app, call) in ("*/*", "application/json")
+
+
+def _format(app: App, call: Call) -> tuple[Format, str, str | None]:
+    """Answer format, media type and the name of a download; raises NotAcceptable."""
+    file = call.params.get("file")
+    if file is None:
+        return *app.formats.choose(accept_of(app, call)), None
+    name, extension = _file_name(call, str(file))
+    chosen = app.formats.by_extension.get(extension, JSON)
+    return chosen, chosen.media_types[0], name
+
+
+def _wraps(app: App, call: Call) -> bool:
+    asked = call.params.get("wrap", call.headers.get("wrap"))
+    return truth(asked) if asked is not None else app.settings.wrap_resources
 
 
 def _unwrapped(app: App, call: Call, content: Any) -> Any:
@@ -66,8 +105,7 @@ def _unwrapped(app: App, call: Call, content: Any) -> Any:
         or "resource" not in content
     ):
         return content
-    asked = call.params.get("wrap", call.headers.get("wrap"))
-    if truth(asked) if asked is not None else app.settings.wrap_resources:
+    if _wraps(app, call):
         wrapper = app.settings.resource_wrapper
         return (
             content

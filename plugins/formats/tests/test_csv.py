@@ -6,7 +6,7 @@ import asyncio
 import csv as standard
 import datetime
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.call import Records
 from trunkline.errors import BadRequest
 from trunkline.formats import RenderOptions
 from trunkline_formats import csv
@@ -146,11 +147,11 @@ def test_no_body_does_anything_but_parse_or_raise_bad_request(body: bytes) -> No
 
 def test_a_stream_is_the_same_as_the_whole() -> None:
     async def body(*batches: list[dict[str, Any]]) -> bytes:
-        async def source() -> AsyncIterator[list[dict[str, Any]]]:
+        async def source() -> AsyncGenerator[list[dict[str, Any]], None]:
             for batch in batches:
                 yield batch
 
-        return b"".join([piece async for piece in csv.stream(source())])
+        return b"".join([piece async for piece in csv.stream(Records(source()), OPTIONS)])
 
     records: list[dict[str, Any]] = [{"a": 1, "b": "x,y"}, {"a": None, "b": "z"}]
     assert asyncio.run(body(records[:1], [], records[1:])) == csv.render(records, OPTIONS)

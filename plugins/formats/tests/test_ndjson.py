@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.call import Records
 from trunkline.errors import BadRequest
 from trunkline.formats import RenderOptions
 from trunkline_formats import ndjson
@@ -67,10 +68,10 @@ def test_a_bad_line_is_named(line: bytes) -> None:
 
 def test_a_stream_is_the_same_as_the_whole() -> None:
     async def body(*batches: list[dict[str, Any]]) -> bytes:
-        async def source() -> AsyncIterator[list[dict[str, Any]]]:
+        async def source() -> AsyncGenerator[list[dict[str, Any]], None]:
             for batch in batches:
                 yield batch
 
-        return b"".join([piece async for piece in ndjson.stream(source())])
+        return b"".join([piece async for piece in ndjson.stream(Records(source()), OPTIONS)])
 
     assert asyncio.run(body([{"a": 1}, {"b": 2}], [], [{"c": 3}])) == b'{"a":1}\n{"b":2}\n{"c":3}\n'

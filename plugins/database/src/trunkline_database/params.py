@@ -25,7 +25,7 @@ _ALIASES = {
 }
 _PLAIN = (
     "ids", "params", "count_only", "include_count", "include_schema", "related", "id_field", "id_type", "continue",
-    "rollback", "upsert", "force", "allow_related_delete", "as_list", "refresh",
+    "rollback", "upsert", "force", "allow_related_delete", "as_list", "refresh", "paging", "page",
 )  # fmt: skip
 # Every spelling of an option → its name.
 _NAMES = {name: name for name in (*_ALIASES, *_PLAIN)} | {
@@ -85,6 +85,8 @@ class Query:
     allow_related_delete: bool = False
     as_list: bool = False
     refresh: bool = False
+    keyset: bool = False
+    page: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def below(self, relation: str) -> Query:
@@ -247,6 +249,14 @@ def _read_offset(value: Any) -> int:
     return max(_read_number(value) or 0, 0)
 
 
+def _read_paging(value: Any) -> bool:
+    """Read whether pages begin behind a cursor; raises BadRequest for a way of paging that is not known."""
+    word = str(value).strip().lower()
+    if word not in ("keyset", "offset", ""):
+        raise BadRequest("The parameter 'paging' must be keyset or offset.")
+    return word == "keyset"
+
+
 def _read_order(value: Any) -> tuple[OrderField, ...]:
     if isinstance(value, str) and ";" in value:
         raise BadRequest("Invalid order by clause in request.")
@@ -287,6 +297,8 @@ _READERS: dict[str, tuple[str, Any]] = {
     "allow_related_delete": ("allow_related_delete", truth),
     "as_list": ("as_list", truth),
     "refresh": ("refresh", truth),
+    "paging": ("keyset", _read_paging),
+    "page": ("page", str),
 }
 
 

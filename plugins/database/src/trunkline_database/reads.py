@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from trunkline.errors import NotFound, TrunklineError
-from trunkline_database import batch, related, shape
+from trunkline import json, render
+from trunkline.errors import BadRequest, NotFound, TrunklineError
+from trunkline_database import batch, related, shape, streaming
 from trunkline_database.model import Column
+from trunkline_database.paging import Keyset
 from trunkline_database.params import read_body
 from trunkline_database.plan import Select, Target
 from trunkline_database.resolve import among
 from trunkline_database.store import Row, Rows
+
+# Fewer rows are read as quickly as rows.
+_WORTH_JSON = 100
 
 
 def not_found(shown: Any) -> NotFound:
@@ -49,32 +55,71 @@ async def several(target: Target) -> Any:
     return await by_filter(target)
 
 
-async def by_filter(target: Target) -> dict[str, Any]:
+async def by_filter(target: Target) -> Any:
     """Read what a filter matches; the count is asked only when what was read does not tell it (database-api 6)."""
-    query, store, most = target.query, target.service.store, target.service.max_records
+    query, most = target.query, target.service.max_records
     asked = query.limit if query.limit is not None and query.limit <= most else None
     limit = asked or most
-    # One row more than wanted tells whether there are more.
-    probing = asked is None or query.include_count
-    plan = target.filtered_read(limit + 1 if probing else limit)
+    plan = target.filtered_read(limit)
     relations = await related.wanted(target) if related.is_due(target, plan) else []
     if relations:
         plan = related.linked(plan, relations)
-    rows = await store.select(plan)
+    if query.keyset:
+        return await _by_keyset(target, plan, relations)
+    if streaming.is_due(target):
+        return await streaming.records(target, plan, relations)
+    # Whether there are more rows need not be known for a page of which the client said how long it shall be.
+    probing = asked is None or query.include_count
+    rows, shown, more = await _page(target, plan, probing, plain=not relations)
     meta: dict[str, Any] = {}
     if probing:
-        cut = len(rows) > limit
-        del rows[limit:]
-        known = not cut and (rows or not query.offset)
-        count = query.offset + len(rows) if known else await store.count(plan)
+        known = not more and (shown or not query.offset)
+        count = query.offset + shown if known else await target.service.store.count(plan)
         if query.include_count or count > most:
-            meta = shape.meta_of(count, query.offset, len(rows), limit)
-    if query.include_schema:
-        mask = target.call.caller.mask(target.service.record, f"_schema/{target.table.name.lower()}")
-        meta["schema"] = shape.schema_of(target.table, mask)
+            meta = shape.meta_of(count, query.offset, shown, limit)
+    if relations:
+        await related.attach(target.service.store, rows, relations)
+    return shape.records(target, rows, meta | shape.schema_asked(target))
+
+
+async def _page(target: Target, plan: Select, probing: bool, plain: bool) -> tuple[Any, int, bool]:
+    """Answer the records of a page, how many they are, and whether there may be more."""
+    store, limit = target.service.store, plan.limit or 0
+    if plain and limit >= _WORTH_JSON and _passes_json(target):
+        found = await store.select_json(plan)
+        if found is not None:
+            number, text = found
+            return json.Finished(b"[%b]" % text), number, number == limit
+    # One row more than wanted tells whether there are more.
+    rows = await store.select(replace(plan, limit=limit + 1) if probing else plan)
+    more = len(rows) > limit
+    del rows[limit:]
+    return rows, len(rows), more
+
+
+def _passes_json(target: Target) -> bool:
+    service = target.service
+    # Results that are kept must be what they are.
+    return not (target.query.as_list or service.config.cache_enabled) and render.passes_json(service.app, target.call)
+
+
+async def _by_keyset(target: Target, plan: Select, relations: Sequence[related.Wanted]) -> dict[str, Any]:
+    """Read the page behind a cursor, or the first one."""
+    if related.is_grouped(plan):
+        raise BadRequest("With 'paging' as keyset nothing can be grouped.")
+    store, limit, keyset = target.service.store, plan.limit or 0, Keyset.of(target)
+    page, extra = keyset.applied(plan, target.query.page)
+    rows = await store.select(replace(page, limit=limit + 1))
+    meta: dict[str, Any] = {"count": await store.count(plan)} if target.query.include_count else {}
+    if len(rows) > limit:
+        del rows[limit:]
+        meta["next_page"] = keyset.cursor(rows[-1])
+    for column in extra:
+        for row in rows:
+            del row[column.key]
     if relations:
         await related.attach(store, rows, relations)
-    return shape.records(target, rows, meta)
+    return shape.records(target, rows, meta | shape.schema_asked(target))
 
 
 async def by_ids(target: Target, asked: Sequence[Any]) -> list[Row]:

@@ -75,7 +75,7 @@ async def _may_read(target: Target, relation: Relation) -> bool:
 
 def is_due(target: Target, plan: Select) -> bool:
     """Say whether a read by filter has related records: those asked for, or those that plain records always bring."""
-    return bool(target.query.related or (target.table.always and not _is_grouped(plan)))
+    return bool(target.query.related or (target.table.always and not is_grouped(plan)))
 
 
 def with_links(columns: tuple[Column, ...], relations: Sequence[Wanted]) -> tuple[Column, ...]:
@@ -85,13 +85,14 @@ def with_links(columns: tuple[Column, ...], relations: Sequence[Wanted]) -> tupl
 
 def linked(plan: Select, relations: Sequence[Wanted]) -> Select:
     """Append those columns to a plan; raises BadRequest for grouped rows, which are no records."""
-    if _is_grouped(plan):
+    if is_grouped(plan):
         raise BadRequest("Related records are not possible in a grouped request.")
     columns = tuple(one for one in plan.fields if isinstance(one, Column))
     return replace(plan, fields=with_links(columns, relations))
 
 
-def _is_grouped(plan: Select) -> bool:
+def is_grouped(plan: Select) -> bool:
+    """Say whether rows are about many records."""
     return bool(plan.group) or any(is_aggregate(one) for one in plan.fields)
 
 

@@ -35,6 +35,14 @@ def meta_of(count: int, offset: int, shown: int, limit: int) -> dict[str, Any]:
     return meta
 
 
+def schema_asked(target: Target) -> dict[str, Any]:
+    """Answer the part of meta that describes the table, where that is asked for."""
+    if not target.query.include_schema:
+        return {}
+    mask = target.call.caller.mask(target.service.record, f"_schema/{target.table.name.lower()}")
+    return {"schema": schema_of(target.table, mask)}
+
+
 def schema_of(table: Table, access: int) -> dict[str, Any]:
     """Render a table for ``meta.schema``: as its description, without aliases."""
     described = table.describe(access)

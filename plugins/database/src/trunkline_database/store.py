@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -44,6 +44,13 @@ class Rows(ABC):
     @abstractmethod
     async def select(self, plan: Select) -> list[Row]:
         """Read rows."""
+
+    async def select_json(self, plan: Select) -> tuple[int, bytes] | None:
+        """Read rows as the engine's own JSON, without the brackets round them, and say how many they are.
+
+        None where the engine does not write them exactly as ``select`` and the kernel's JSON would.
+        """
+        return None
 
     @abstractmethod
     async def count(self, plan: Select) -> int:
@@ -86,6 +93,10 @@ class Store(Rows):
 
     # More keys than this are sent in several statements.
     most_keys: ClassVar[int] = 10_000
+
+    @abstractmethod
+    def stream(self, plan: Select, size: int) -> AsyncGenerator[list[Row], None]:
+        """Read rows a few at a time, however many there are; the iterator is closed by whoever stops early."""
 
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:

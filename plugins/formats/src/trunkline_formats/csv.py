@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
+from trunkline.call import Records
 from trunkline.errors import BadRequest
 from trunkline.formats import Format, RenderOptions
 from trunkline_formats.content import text_of, unwrap
@@ -77,10 +78,10 @@ def render(content: Any, options: RenderOptions, *, guard_formulas: bool = False
     return _lines([columns]) + _lines(rows, guard_formulas)
 
 
-async def stream(batches: AsyncIterator[list[dict[str, Any]]]) -> AsyncIterator[bytes]:
+async def stream(source: Records, _options: RenderOptions) -> AsyncIterator[bytes]:
     """Render records as they come; the columns are those of the first records."""
     columns: list[str] = []
-    async for records in batches:
+    async for records in source.batches:
         if not columns:
             columns = _columns(records)
             if columns:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from trunkline import json
+from trunkline.call import Records
 from trunkline.errors import BadRequest
 from trunkline.formats import Format, RenderOptions
 from trunkline_formats.content import unwrap
@@ -29,9 +30,9 @@ def render(content: Any, options: RenderOptions) -> bytes:
     return _lines(data if isinstance(data, list) else [data])
 
 
-async def stream(batches: AsyncIterator[list[dict[str, Any]]]) -> AsyncIterator[bytes]:
+async def stream(source: Records, _options: RenderOptions) -> AsyncIterator[bytes]:
     """Render records as they come."""
-    async for records in batches:
+    async for records in source.batches:
         yield _lines(records)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,13 @@ class AsyncpgDriver(Driver):
             return rows
         finally:
             await self._give_back(pool, connection)
+
+    async def stream(self, sql: str, values: Values, size: int) -> AsyncGenerator[Sequence[RawRow], None]:
+        """Read through a portal, which lives in a transaction; each part of the rows has the statement's time."""
+        async with self.connected() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(sql, *values, timeout=self._patience)
+            while rows := await cursor.fetch(size, timeout=self._patience):
+                yield rows
 
     async def run(self, sql: str, values: Values) -> Ran:
         """Run a changing statement, which commits at once."""

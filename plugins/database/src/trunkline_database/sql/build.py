@@ -24,6 +24,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
+_LONGEST_NAME = 63
 
 
 def padded(items: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
@@ -48,16 +49,32 @@ class Builder:
         if plan.via is not None or plan.per is not None:
             return self._partitioned(plan)
         source = self._source(plan.table)
-        query = sa.select(*(self._field(source, one) for one in plan.fields)).select_from(source)
-        query = self._filtered(query, source, plan)
+        query = self._read(plan, source, [self._field(source, one) for one in plan.fields])
+        return self._finished(query, plan.fields)
+
+    def select_json(self, plan: Select) -> Statement | None:
+        """Build a read of plain columns that counts its rows and joins them as JSON objects; None where it can not."""
+        source, members = self._source(plan.table), []
+        for column in plan.fields:
+            if not isinstance(column, Column) or "SELECT" in column.functions:
+                return None
+            member = self.dialect.json_member(source.c[column.name], column)
+            # PostgreSQL cuts longer names off.
+            if member is None or len(column.key.encode()) > _LONGEST_NAME:
+                return None
+            members.append(member.label(column.key))
+        rows = self._read(plan, source, members).subquery("r")
+        texts = sa.cast(sa.func.row_to_json(rows.table_valued()), sa.Text())
+        return self._finished(sa.select(sa.func.count(), sa.func.string_agg(texts, sa.literal_column("','"))), ())
+
+    def _read(self, plan: Select, source: sa.FromClause, fields: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+        query = self._filtered(sa.select(*fields).select_from(source), source, plan)
         query = query.group_by(*(self._ranked(source, one) for one in plan.group)).order_by(*self._order(source, plan))
         if plan.limit is not None:
             query = query.limit(self._number())
         if plan.offset:
             query = query.offset(self._number())
-        if plan.lock:
-            query = query.with_for_update()
-        return self._finished(query, plan.fields)
+        return query.with_for_update() if plan.lock else query
 
     def _partitioned(self, plan: Select) -> Statement:
         """Build a read whose limit and offset count for each parent, by a window function."""

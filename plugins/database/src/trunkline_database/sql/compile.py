@@ -25,20 +25,22 @@ class Compiler:
     def __init__(self, dialect: Dialect) -> None:
         """Remember nothing yet."""
         self.dialect = dialect
-        self._known: LRUCache[Hashable, Statement] = LRUCache(_REMEMBERED)
+        self._known: LRUCache[Hashable, Any] = LRUCache(_REMEMBERED)
 
     def select(self, plan: Select) -> tuple[Statement, list[Any]]:
         """Compile a read."""
-        values: list[Any] = []
-        shape: Hashable = (
-            plan.table, plan.fields, shape_of(plan.where, values), plan.order, plan.group,
-            plan.limit is None, not plan.offset, plan.per, plan.lock, _via_shape(plan, values),
-        )  # fmt: skip
-        if plan.limit is not None:
-            values.append(plan.limit if plan.per is None and plan.via is None else plan.offset + plan.limit)
-        if plan.offset:
-            values.append(plan.offset)
+        shape, values = _read_shape(plan)
         return self._compiled(shape, lambda: Builder(self.dialect).select(plan)), values
+
+    def select_json(self, plan: Select) -> tuple[Statement | None, list[Any]]:
+        """Compile a read that answers JSON; None where the engine would not write it as we do."""
+        if not self.dialect.writes_json or not all(isinstance(one, Column) for one in plan.fields):
+            return None, []
+        shape, values = _read_shape(plan)
+        shape = ("json", shape)
+        if shape not in self._known:
+            self._known[shape] = Builder(self.dialect).select_json(plan)
+        return self._known[shape], values
 
     def count(self, plan: Select) -> tuple[Statement, list[Any]]:
         """Compile the count of what a plan reads without limit."""
@@ -87,13 +89,26 @@ class Compiler:
         return self._compiled(shape, lambda: Builder(self.dialect).delete(table, where)), values
 
     def _compiled(self, shape: Hashable, build: Callable[[], Statement]) -> Statement:
-        statement = self._known.get(shape)
+        statement: Statement | None = self._known.get(shape)
         if statement is None:
             statement = self._known[shape] = build()
         return statement
 
 
 # Shapes: what a statement is without its values, which are collected in the order of the text that will be built.
+
+
+def _read_shape(plan: Select) -> tuple[Hashable, list[Any]]:
+    values: list[Any] = []
+    shape = (
+        plan.table, plan.fields, shape_of(plan.where, values), plan.order, plan.group,
+        plan.limit is None, not plan.offset, plan.per, plan.lock, _via_shape(plan, values),
+    )  # fmt: skip
+    if plan.limit is not None:
+        values.append(plan.limit if plan.per is None and plan.via is None else plan.offset + plan.limit)
+    if plan.offset:
+        values.append(plan.offset)
+    return shape, values
 
 
 def shape_of(node: Node | None, values: list[Any]) -> Hashable:

@@ -85,6 +85,8 @@ class Dialect:
     # Whether a statement can refuse the rows that it writes (see ``guard``), and take many of them as lists of values.
     checks: ClassVar[bool] = False
     unnests: ClassVar[bool] = False
+    # Whether the engine can write a whole result as JSON.
+    writes_json: ClassVar[bool] = False
     # Simple types whose columns start with the time of the insert.
     born_now: ClassVar[frozenset[str]] = frozenset({"timestamp_on_create"})
 
@@ -109,6 +111,10 @@ class Dialect:
     def selected(self, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
         """Answer what is read for a column, or for its least or greatest value: by default just that."""
         return expression
+
+    def json_member(self, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any] | None:
+        """Render what becomes the very JSON that ``selected`` and ``converter`` lead to; None where nothing does."""
+        return None
 
     def binder(self, column: Column) -> Converter | None:
         """Answer what turns a typed value into one that the driver takes; None when they all pass."""

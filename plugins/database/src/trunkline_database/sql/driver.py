@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -61,6 +61,10 @@ class Driver(Session):
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Bound]:
         """Open a transaction: committed at the end, rolled back when it raises."""
+
+    def stream(self, sql: str, values: Values, size: int) -> AsyncGenerator[Sequence[RawRow], None]:
+        """Run a reading statement and answer its rows a few at a time, without holding them all anywhere."""
+        raise NotImplementedError
 
     async def inspect(self, function: Callable[[sa.Connection], T]) -> T:
         """Run a function that reads the structure on a SQLAlchemy connection, which not every driver has."""

@@ -37,6 +37,8 @@ _NATIVE = _TEXTS | {
     "time without time zone", "time with time zone", "timestamp without time zone", "timestamp with time zone",
     "interval", "uuid", "inet", "cidr", "json", "jsonb", "money", "xml",
 }  # fmt: skip
+# What PostgreSQL's JSON has in the same form as ours.
+_WRITTEN_ALIKE = _TEXTS | {"bpchar", "smallint", "integer", "bigint", "boolean", "json", "jsonb", "money", "xml"}
 # Domains over these come as what they are made of.
 _DOMAINS = types.NUMBERS | types.DATETIMES | types.TIMES | {"date", "boolean", "binary", "json", "uuid"}
 # What these kinds say is about statements of ours, and a routine's own errors are not.
@@ -66,6 +68,7 @@ class PostgresqlDialect(Dialect):
     views_return = True
     checks = True
     unnests = True
+    writes_json = True
     born_now = frozenset({"timestamp_on_create", "timestamp_on_update"})
     creates = {  # noqa: RUF012 - a ClassVar in the base
         "reference": "integer", "fk": "integer", "integer": "integer", "bigint": "bigint", "smallint": "smallint",
@@ -118,6 +121,24 @@ class PostgresqlDialect(Dialect):
         if column.type == "array":
             return expression if _ARRAY.sub("", word) in _NATIVE else sa.cast(expression, _Own("text[]"))
         if word != "real" and (word in ("", *_NATIVE) or column.type in _DOMAINS):
+            return expression
+        return sa.cast(expression, sa.Text())
+
+    def json_member(self, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any] | None:
+        """Write numbers, booleans, JSON and texts as they are, what is no finite number as NULL, all else as text."""
+        word = word_of(column)
+        if column.type == "array" or (word not in _NATIVE and column.type in _DOMAINS):
+            return None
+        if word in ("real", "double precision", "numeric"):
+            # What is not a number, or not finite, is not equal to nothing when it is taken from itself.
+            return sa.case((expression - expression == sa.literal_column("0"), expression))
+        if word == "bytea":
+            return sa.func.translate(
+                sa.func.encode(expression, sa.literal_column("'base64'")),
+                sa.literal_column("E'\\n'"),
+                sa.literal_column("''"),
+            )
+        if word in _WRITTEN_ALIKE:
             return expression
         return sa.cast(expression, sa.Text())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -47,6 +47,14 @@ class _SqlRows(Rows):
                     statement.was_quick(True)
                     return statement.rows(found)
             return statement.rows(await self._session.fetch(statement.text, bound))
+
+    async def select_json(self, plan: Select) -> tuple[int, bytes] | None:
+        statement, values = self._compiler.select_json(plan)
+        if statement is None:
+            return None
+        with self._translated("read"):
+            ((number, text),) = await self._session.fetch(statement.text, statement.bound(values))
+        return number, text.encode() if text else b""
 
     async def count(self, plan: Select) -> int:
         if not plan.group and any(is_aggregate(one) for one in plan.fields):
@@ -153,6 +161,14 @@ class SqlStore(_SqlRows, Store):
         super().__init__(driver, Compiler(dialect))
         self._driver = driver
         self._foreign_keys: list[ForeignKey] | None = None
+
+    async def stream(self, plan: Select, size: int) -> AsyncGenerator[list[Row], None]:
+        """Read rows a few at a time."""
+        statement, values = self._compiler.select(plan)
+        with self._translated("read"):
+            async with contextlib.aclosing(self._driver.stream(statement.text, statement.bound(values), size)) as parts:
+                async for found in parts:
+                    yield statement.rows(found)
 
     def transaction(self) -> contextlib.AbstractAsyncContextManager[Transaction]:
         """Open a transaction; errors of BEGIN and COMMIT are typed as well."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -34,6 +34,32 @@ class ThreadedDriver(Driver):
         """Run a reading statement; when time is up or the client leaves, the statement is interrupted."""
         async with asyncio.timeout(self.read_timeout):
             return (await self._single(sql, values)).rows
+
+    async def stream(self, sql: str, values: Values, size: int) -> AsyncGenerator[Sequence[RawRow], None]:
+        """Run a reading statement on a connection of its own; ``read_timeout`` is for each part of its rows."""
+        lent = await in_thread(self.engine.raw_connection)
+        try:
+            cursor = await in_thread(self.open_cursor, lent.dbapi_connection)
+            try:
+                async with asyncio.timeout(self.read_timeout):
+                    await _to_the_end(cursor.execute, sql, values)
+                while True:
+                    async with asyncio.timeout(self.read_timeout):
+                        rows = await _to_the_end(cursor.fetchmany, size)
+                    if not rows:
+                        return
+                    yield rows
+            finally:
+                await _to_the_end(cursor.close)
+        except Exception as error:
+            self.drop_if_lost(lent, error)
+            raise
+        finally:
+            await _to_the_end(lent.close)
+
+    def open_cursor(self, connection: Any) -> Any:
+        """Open a cursor that leaves rows with the server until they are fetched."""
+        return connection.cursor()
 
     async def run(self, sql: str, values: Values) -> Ran:
         """Run a changing statement in autocommit."""
