@@ -13,5 +13,5 @@ class Alloydb(PostgresqlService):
     """One AlloyDB database."""
 
     label = "AlloyDB"
-    description = "Serves the tables and views of one AlloyDB database."
+    description = "Serves the tables, views and routines of one AlloyDB database."
     config: AlloydbConfig

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from servers import execute
 
 from trunkline_database.testing import DatabaseSuite
+from trunkline_database.testing.library import Library
+from trunkline_database.testing.postgresql import ROUTINES
 
 pytestmark = pytest.mark.live
 
@@ -15,3 +18,6 @@ class TestAlloydb(DatabaseSuite):
     @pytest.fixture
     def config(self, postgresql_config: dict[str, Any]) -> dict[str, Any]:
         return postgresql_config
+
+    def make_routines(self, config: dict[str, Any], library: Library) -> None:
+        execute(config, ROUTINES)

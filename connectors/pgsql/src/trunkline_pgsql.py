@@ -13,5 +13,5 @@ class Pgsql(PostgresqlService):
     """One PostgreSQL database."""
 
     label = "PostgreSQL"
-    description = "Serves the tables and views of one PostgreSQL database."
+    description = "Serves the tables, views and routines of one PostgreSQL database."
     config: PgsqlConfig

@@ -26,6 +26,23 @@ async def _no_extras() -> Extras:
     return Extras()
 
 
+class Once:
+    """What many ask for at the same time is done once for all of them."""
+
+    def __init__(self) -> None:
+        """Nothing is under way."""
+        self._pending: dict[str, asyncio.Future[Any]] = {}
+
+    async def __call__(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run work unless the same is under way; then wait for that. Who waits may leave, the work goes on."""
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = asyncio.ensure_future(work())
+            pending.add_done_callback(lambda _: self._pending.pop(key, None))
+        result: T = await asyncio.shield(pending)
+        return result
+
+
 class Catalogue:
     """The tables of one service. What many ask for at once is read once.
 
@@ -50,7 +67,7 @@ class Catalogue:
         self._generation = 0
         self._names: dict[str, TableName] | None = None
         self._tables: LRUCache[str, Table] = LRUCache(_MOST_TABLES)
-        self._pending: dict[str, asyncio.Future[Any]] = {}
+        self._once = Once()
 
     async def names(self, *, refresh: bool = False) -> list[TableName]:
         """List tables and views in natural order."""
@@ -140,15 +157,6 @@ class Catalogue:
             self._forget_tables()
             await self._store.flush()
         self._names = found
-
-    async def _once(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run work unless the same is under way; then wait for that. Who waits may leave, the work goes on."""
-        pending = self._pending.get(key)
-        if pending is None:
-            pending = self._pending[key] = asyncio.ensure_future(work())
-            pending.add_done_callback(lambda _: self._pending.pop(key, None))
-        result: T = await asyncio.shield(pending)
-        return result
 
 
 def _missing(name: str) -> NotFound:

@@ -13,13 +13,15 @@ from pydantic import field_validator
 from trunkline import Config, Field
 from trunkline.call import Call, Caller
 from trunkline.revisions import CONFIG
-from trunkline.service import Service
+from trunkline.service import Resource, Service
 from trunkline_database import extras
 from trunkline_database.catalogue import Catalogue
 from trunkline_database.model import Table
 from trunkline_database.params import Query
 from trunkline_database.plan import Target
 from trunkline_database.results import Results
+from trunkline_database.routine_catalogue import RoutineCatalogue
+from trunkline_database.routines import FunctionResource, ProcedureResource, RoutineResource
 from trunkline_database.schema import SchemaResource
 from trunkline_database.store import Store
 from trunkline_database.table import TableResource
@@ -71,9 +73,21 @@ class DatabaseService(Service):
     """Tables, records and structure of one database; an engine brings a store."""
 
     group = "Database"
-    resources = (SchemaResource, TableResource)
+    resources: ClassVar[tuple[type[Resource], ...]] = (
+        SchemaResource,
+        TableResource,
+        ProcedureResource,
+        FunctionResource,
+    )
     self_filtering: ClassVar[frozenset[str]] = frozenset({"_schema"})
     config: DatabaseConfig
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Offer routines only where the type has them."""
+        super().__init_subclass__(**more)
+        cls.resources = tuple(
+            one for one in cls.resources if not (issubclass(one, RoutineResource) and one.ability in cls.lacks)
+        )
 
     @abstractmethod
     def open_store(self) -> Store:
@@ -87,7 +101,15 @@ class DatabaseService(Service):
     @cached_property
     def catalogue(self) -> Catalogue:
         """What is known of the structure."""
-        return Catalogue(self.store, self.record.id, lambda: self.app.database.revisions[CONFIG], self._read_extras)
+        return Catalogue(self.store, self.record.id, self._stamp, self._read_extras)
+
+    @cached_property
+    def routines(self) -> RoutineCatalogue:
+        """What is known of procedures and functions."""
+        return RoutineCatalogue(self.store, self._stamp)
+
+    def _stamp(self) -> int:
+        return self.app.database.revisions[CONFIG]
 
     async def _read_extras(self) -> extras.Extras:
         return await self.app.database.aread(lambda connection: extras.load(connection, self.record.id))
@@ -116,8 +138,13 @@ class DatabaseService(Service):
     async def access_list(self, caller: Caller) -> list[str]:
         """List the components that a role editor may offer (database-api 2)."""
         found: list[str] = []
+        kinds = {f"{one.name}/*": one for one in self.resources if issubclass(one, RoutineResource)}
         for component in await super().access_list(caller):
             found.append(component)
+            if component in kinds:
+                kind = kinds[component]
+                names = [f"{kind.name}/{one.key}" for one in await self.routines.names(kind.kind)]
+                found += [one for one in names if caller.mask(self.record, one.lower())]
             if component in ("_schema/*", "_table/*"):
                 base = component.removesuffix("/*")
                 known = await self.catalogue.extras()
@@ -130,6 +157,7 @@ class DatabaseService(Service):
     async def flush(self) -> None:
         """Forget the structure and the results; called when the service's cache is cleared."""
         await self.catalogue.changed()
+        self.routines.forget()
         if self.config.cache_enabled:
             await self.results.forget()
 

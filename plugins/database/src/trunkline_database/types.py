@@ -189,7 +189,10 @@ def _binary(column: Column, value: Any) -> bytes:
 
 
 def _json(column: Column, value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value).decode()
+    try:
+        return value if isinstance(value, str) else json.dumps(value).decode()
+    except (TypeError, RecursionError):
+        raise BadRequest(f"Field '{column.key}' is nested too deeply.") from None
 
 
 def _array(column: Column, value: Any) -> Any:

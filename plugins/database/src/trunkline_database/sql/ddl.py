@@ -57,15 +57,15 @@ def add_column(dialect: Dialect, table: TableName, definition: ColumnDefinition,
     column = _column(dialect, definition)
     holder = sa.Table(table.name, metadata, column, schema=table.schema)
     spec = dialect.sa.ddl_compiler(dialect.sa, sa.schema.CreateTable(holder)).get_column_specification(column)
-    statement = f"ALTER TABLE {_quoted(dialect, table)} ADD COLUMN {spec}"
+    statement = f"ALTER TABLE {quoted(dialect, table)} ADD COLUMN {spec}"
     if definition.ref_table:
-        statement += _reference(dialect, definition, named)
+        statement += reference(dialect, definition, named)
     statements = [statement]
     unique = "UNIQUE " if definition.is_unique else ""
     if definition.is_unique or definition.is_index:
         name = f"{table.name}_{definition.name}_{'key' if definition.is_unique else 'index'}"
         quote = dialect.sa.identifier_preparer.quote
-        target = f"{_quoted(dialect, table)} ({quote(definition.name)})"
+        target = f"{quoted(dialect, table)} ({quote(definition.name)})"
         statements.append(f"CREATE {unique}INDEX {quote(name)} ON {target}")
     return statements
 
@@ -73,7 +73,7 @@ def add_column(dialect: Dialect, table: TableName, definition: ColumnDefinition,
 def alter_column(dialect: Dialect, table: TableName, definition: ColumnDefinition) -> list[str]:
     """Write what changes a column's type, default and whether it takes NULL, in the standard's words."""
     quote = dialect.sa.identifier_preparer.quote
-    start = f"ALTER TABLE {_quoted(dialect, table)} ALTER COLUMN {quote(definition.name)}"
+    start = f"ALTER TABLE {quoted(dialect, table)} ALTER COLUMN {quote(definition.name)}"
     keeps_type = definition.type in _KEYS
     kind = "" if keeps_type else dialect.column_type(definition)
     statements: list[str] = []
@@ -83,7 +83,7 @@ def alter_column(dialect: Dialect, table: TableName, definition: ColumnDefinitio
     if not keeps_type:
         statements.append(f"{start} TYPE {kind} USING {quote(definition.name)}::{kind}")
     if definition.has_default and definition.default is not None:
-        statements.append(f"{start} SET DEFAULT {_default_text(dialect, definition)}")
+        statements.append(f"{start} SET DEFAULT {default_text(dialect, definition)}")
     if definition.null_given and not (keeps_type or definition.is_primary_key):
         statements.append(f"{start} {'DROP' if definition.allow_null else 'SET'} NOT NULL")
     return statements
@@ -91,14 +91,14 @@ def alter_column(dialect: Dialect, table: TableName, definition: ColumnDefinitio
 
 def drop_column(dialect: Dialect, table: TableName, column: Column) -> list[str]:
     """Write what drops a column."""
-    quoted = dialect.sa.identifier_preparer.quote(column.name)
-    return [f"ALTER TABLE {_quoted(dialect, table)} DROP COLUMN {quoted}"]
+    name = dialect.sa.identifier_preparer.quote(column.name)
+    return [f"ALTER TABLE {quoted(dialect, table)} DROP COLUMN {name}"]
 
 
 def drop_table(dialect: Dialect, table: Table, word: str = "") -> list[str]:
     """Write what drops a table or view."""
     word = word or ("VIEW" if table.is_view else "TABLE")
-    return [f"DROP {word} {_quoted(dialect, table.identity)}"]
+    return [f"DROP {word} {quoted(dialect, table.identity)}"]
 
 
 def check(definitions: Sequence[ColumnDefinition]) -> None:
@@ -125,7 +125,8 @@ def _column(dialect: Dialect, definition: ColumnDefinition) -> sa.Column[Any]:
     )
 
 
-def _default_text(dialect: Dialect, definition: ColumnDefinition) -> str:
+def default_text(dialect: Dialect, definition: ColumnDefinition) -> str:
+    """Write the default of a column."""
     column = sa.Column("x", sa.Text(), server_default=_default(dialect, definition))
     holder = sa.schema.CreateTable(sa.Table("x", sa.MetaData(), column))
     return dialect.sa.ddl_compiler(dialect.sa, holder).get_column_default_string(column) or "NULL"
@@ -168,14 +169,16 @@ def _stand_in(metadata: sa.MetaData, name: TableName, field: str) -> sa.Table:
     return sa.Table(name.name, metadata, sa.Column(field, sa.Integer), schema=name.schema, extend_existing=True)
 
 
-def _reference(dialect: Dialect, definition: ColumnDefinition, named: Named) -> str:
+def reference(dialect: Dialect, definition: ColumnDefinition, named: Named) -> str:
+    """Write what a column refers to."""
     quote = dialect.sa.identifier_preparer.quote
-    text = f" REFERENCES {_quoted(dialect, named(definition.ref_table or ''))} ({quote(definition.ref_field or 'id')})"
+    text = f" REFERENCES {quoted(dialect, named(definition.ref_table or ''))} ({quote(definition.ref_field or 'id')})"
     text += f" ON UPDATE {definition.ref_on_update}" if definition.ref_on_update else ""
     return text + (f" ON DELETE {definition.ref_on_delete}" if definition.ref_on_delete else "")
 
 
-def _quoted(dialect: Dialect, table: TableName) -> str:
+def quoted(dialect: Dialect, table: TableName) -> str:
+    """Write a table's name as the dialect quotes it."""
     preparer = dialect.sa.identifier_preparer
     name = preparer.quote(table.name)
     return f"{preparer.quote_schema(table.schema)}.{name}" if table.schema else name

@@ -10,16 +10,18 @@ from typing import Any, Literal
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from trunkline.errors import BadRequest, Conflict, Forbidden, GatewayTimeout, InternalError, TrunklineError, Unavailable
+from trunkline_database.access import DENIED
 from trunkline_database.store import StaleSchema
 
 log = logging.getLogger(__name__)
 
 Kind = Literal[
     "duplicate", "foreign_key", "not_null", "check", "too_long", "out_of_range", "type", "read_only", "busy", "gone",
-    "timeout", "stale", "too_complex", "operation", "denied", "exists", "needed", "other",
+    "timeout", "stale", "too_complex", "operation", "denied", "exists", "needed", "raised", "outside", "other",
 ]  # fmt: skip
-Verb = Literal["read", "insert", "update", "delete", "define"]
+Verb = Literal["read", "insert", "update", "delete", "define", "call"]
 _IDENTIFIER = re.compile(r"\w{1,128}")
+_LONGEST_MESSAGE = 1000
 _SQLSTATES: dict[Kind, str] = {
     "duplicate": "23505",
     "foreign_key": "23503",
@@ -42,6 +44,8 @@ _MORE_SQLSTATES: dict[str, Kind] = {
     "42501": "denied",
     "428C9": "read_only",
     "57014": "timeout",
+    # RAISE of PostgreSQL without a code of its own, SIGNAL of SQL/PSM.
+    **dict.fromkeys(("P0001", "45000"), "raised"),
 }
 # What these kinds mean when a definition was to be made: it names what is not there, or asks for what cannot be.
 _UNMAKEABLE = frozenset({"stale", "operation", "other"})
@@ -53,12 +57,16 @@ _CLASSES: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a dialect reads out of a driver's error."""
+    """What a dialect reads out of a driver's error.
+
+    ``message`` is what the author of a routine or trigger had to say, as clients see it: never the engine's own words.
+    """
 
     kind: Kind
     sqlstate: str | None = None
     field: str | None = None
     constraint: str | None = None
+    message: str | None = None
 
 
 def by_sqlstate(sqlstate: str) -> Kind:
@@ -91,6 +99,8 @@ def typed(error: Exception, found: Diagnosis, verb: Verb) -> TrunklineError:
         return InternalError("The database could not answer the request. The log has the cause.", context=context)
     if issubclass(kind, Unavailable | GatewayTimeout):
         return kind(message, headers={"Retry-After": "1"})
+    if found.message:
+        return kind(found.message[:_LONGEST_MESSAGE], context=context)
     about = f" (field '{found.field}')" if found.field else ""
     return kind(message.format(field=found.field or "?", about=about), context=context)
 
@@ -109,6 +119,8 @@ _MESSAGES: dict[Kind, tuple[str, type[TrunklineError]]] = {
     "denied": ("The database does not permit this.", Forbidden),
     "exists": ("Something of this name exists already.", Conflict),
     "needed": ("This can not be dropped: others depend on it.", Conflict),
+    "raised": ("The database refused this by a rule of its own.", BadRequest),
+    "outside": (DENIED, Forbidden),
     "busy": ("The database is busy. Try again.", Unavailable),
     "gone": ("The database can not be reached.", Unavailable),
     "stale": ("The table is no longer as it was described. Try again.", StaleSchema),

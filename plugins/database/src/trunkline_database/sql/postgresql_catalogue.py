@@ -103,7 +103,9 @@ class Found:
 async def tables(connection: Any, schema: str | None) -> list[TableName]:
     """List the tables and views of a schema, or of all."""
     return [
-        TableName(row["relname"], row["nspname"], _public(row["nspname"], row["relname"], row["home"]), row["is_view"])
+        TableName(
+            row["relname"], row["nspname"], public_name(row["nspname"], row["relname"], row["home"]), row["is_view"]
+        )
         for row in await connection.fetch(_TABLES, schema)
     ]
 
@@ -112,9 +114,9 @@ async def foreign_keys(connection: Any, schema: str | None) -> list[ForeignKey]:
     """List the foreign keys of one column between the tables that are served."""
     return [
         ForeignKey(
-            table=_public(row["nspname"], row["relname"], row["home"]),
+            table=public_name(row["nspname"], row["relname"], row["home"]),
             column=row["column"],
-            ref_table=_public(row["ref_schema"], row["ref_table"], row["ref_home"]),
+            ref_table=public_name(row["ref_schema"], row["ref_table"], row["ref_home"]),
             ref_column=row["ref_column"],
             on_update=_RULES[row["on_update"]],
             on_delete=_RULES[row["on_delete"]],
@@ -137,7 +139,7 @@ async def describe(connection: Any, dialect: Dialect, table: TableName) -> Found
     return Found(columns, constraints, indexes, about["description"])
 
 
-def _public(schema: str, name: str, home: bool) -> str:
+def public_name(schema: str, name: str, home: bool) -> str:
     """Answer the name for clients: bare in the default schema."""
     return name if home else f"{schema}.{name}"
 
@@ -152,14 +154,14 @@ def _column(dialect: Dialect, row: Any) -> FoundColumn:
         name=row["name"],
         declared=declared,
         nullable=not row["required"],
-        default="GENERATED AS IDENTITY" if identity else _plain(default, declared.type),
+        default="GENERATED AS IDENTITY" if identity else plain_default(default, declared.type),
         counts=counts,
         generated=row["generated"],
         description=row["description"],
     )
 
 
-def _plain(default: str | None, kind: str) -> str | None:
+def plain_default(default: str | None, kind: str) -> str | None:
     """Take the cast off a literal: ``'new'::character varying`` → ``'new'``, ``'-1'::integer`` → ``-1``."""
     if default is None or (found := _CAST.fullmatch(default)) is None:
         return default
@@ -174,7 +176,7 @@ def _constraint(table: TableName, row: Any) -> Constraint:
         return made
     return replace(
         made,
-        ref_table=_public(row["ref_schema"], row["ref_table"], row["home"]),
+        ref_table=public_name(row["ref_schema"], row["ref_table"], row["home"]),
         ref_columns=tuple(row["ref_columns"]),
         on_update=_RULES[row["on_update"]],
         on_delete=_RULES[row["on_delete"]],

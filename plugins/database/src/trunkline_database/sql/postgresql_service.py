@@ -76,7 +76,6 @@ with warnings.catch_warnings():
 class PostgresqlService(SqlService):
     """A PostgreSQL database through asyncpg."""
 
-    lacks = {"procedures", "functions"}  # noqa: RUF012 - a class attribute of the kernel
     config: PostgresqlConfig
 
     def url(self) -> sa.URL:

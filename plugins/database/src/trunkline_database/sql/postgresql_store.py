@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from trunkline_database.definition import ColumnDefinition
 from trunkline_database.model import Table, TableName
 from trunkline_database.relations import ForeignKey
-from trunkline_database.sql import ddl, introspect, postgresql_catalogue
+from trunkline_database.routine import Outcome, Routine, RoutineKind, RoutineName
+from trunkline_database.sql import ddl, introspect, postgresql_catalogue, postgresql_routines
 from trunkline_database.sql.asyncpg_driver import AsyncpgDriver
 from trunkline_database.sql.postgresql import PostgresqlDialect
 from trunkline_database.sql.store import SqlStore
@@ -54,6 +56,24 @@ class PostgresqlStore(SqlStore):
         return introspect.assemble(
             table, found.columns, found.constraints, found.indexes, self._keys or [], service_id, found.description
         )
+
+    async def routines(self, kind: RoutineKind) -> list[RoutineName]:
+        """List procedures or functions."""
+        with self._translated("read"):
+            async with self._asyncpg.connected() as connection:
+                return await postgresql_routines.routines(connection, await self._served(connection), kind)
+
+    async def describe_routine(self, name: RoutineName, kind: RoutineKind) -> list[Routine]:
+        """Describe the routines of a name."""
+        with self._translated("read"):
+            async with self._asyncpg.connected() as connection:
+                return await postgresql_routines.describe(connection, self._postgresql, name, kind)
+
+    async def call(self, routine: Routine, values: Mapping[int, Any]) -> Outcome:
+        """Call a routine."""
+        made = postgresql_routines.statement(self._postgresql, routine, values)
+        with self._translated("call"):
+            return await postgresql_routines.call(self._asyncpg, self._postgresql, routine, made)
 
     async def flush(self) -> None:
         """Forget the foreign keys."""

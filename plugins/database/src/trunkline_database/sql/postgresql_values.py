@@ -34,8 +34,11 @@ def plain_text(value: Any) -> str:
 
 
 def array_text(value: Any) -> str:
-    """Write a list as PostgreSQL's text of an array; a text is taken for one already."""
-    return value if isinstance(value, str) else _array(value)
+    """Write a list as PostgreSQL's text of an array; a text is taken for one already. Raises BadRequest."""
+    try:
+        return value if isinstance(value, str) else _array(value)
+    except (TypeError, RecursionError):
+        raise BadRequest("A list is nested too deeply.") from None
 
 
 def _array(value: Any) -> str:

@@ -5,7 +5,19 @@ It makes its own tables through ``_schema``. What a type cannot do stands in its
 
 import pytest
 
-_PARTS = ("library", "reading", "relating", "writing", "guarding", "structure", "hostile", "remembering", "keeping")
+_PARTS = (
+    "library",
+    "reading",
+    "paging",
+    "relating",
+    "writing",
+    "guarding",
+    "structure",
+    "hostile",
+    "remembering",
+    "keeping",
+    "routines",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from trunkline_database.testing.suite import DatabaseSuite  # noqa: E402 - rewriting must be asked for first

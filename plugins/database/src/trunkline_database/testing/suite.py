@@ -5,25 +5,30 @@ from __future__ import annotations
 from trunkline_database.testing.guarding import GuardingSuite
 from trunkline_database.testing.hostile import HostileSuite
 from trunkline_database.testing.keeping import KeepingSuite
+from trunkline_database.testing.paging import PagingSuite
 from trunkline_database.testing.reading import ReadingSuite
 from trunkline_database.testing.relating import RelatingSuite
 from trunkline_database.testing.remembering import RememberingSuite
+from trunkline_database.testing.routines import RoutinesSuite
 from trunkline_database.testing.structure import StructureSuite
 from trunkline_database.testing.writing import WritingSuite
 
 
 class DatabaseSuite(
     ReadingSuite,
+    PagingSuite,
     RelatingSuite,
     WritingSuite,
     GuardingSuite,
     StructureSuite,
     RememberingSuite,
     KeepingSuite,
+    RoutinesSuite,
     HostileSuite,
 ):
     """What every database service promises; subclass it with ``service_type`` and a ``config`` fixture.
 
     Tests are skipped for what a type says that it ``lacks``, of these: aggregates, db_functions, expressions,
-    keyless_tables, nulls_order, relations, transactions, unique, views.
+    keyless_tables, nulls_order, relations, transactions, unique, views; procedures and functions, and what
+    ``trunkline_database.testing.routines`` says of them. A type that has these also overrides ``make_routines``.
     """
