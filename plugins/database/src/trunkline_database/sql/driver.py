@@ -62,9 +62,9 @@ class Driver(Session):
     def transaction(self) -> AbstractAsyncContextManager[Bound]:
         """Open a transaction: committed at the end, rolled back when it raises."""
 
+    @abstractmethod
     def stream(self, sql: str, values: Values, size: int) -> AsyncGenerator[Sequence[RawRow], None]:
         """Run a reading statement and answer its rows a few at a time, without holding them all anywhere."""
-        raise NotImplementedError
 
     async def inspect(self, function: Callable[[sa.Connection], T]) -> T:
         """Run a function that reads the structure on a SQLAlchemy connection, which not every driver has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
@@ -41,11 +42,12 @@ class ThreadedDriver(Driver):
         try:
             cursor = await in_thread(self.open_cursor, lent.dbapi_connection)
             try:
+                stop = functools.partial(self.interrupt, lent.dbapi_connection)
                 async with asyncio.timeout(self.read_timeout):
-                    await _to_the_end(cursor.execute, sql, values)
+                    await _to_the_end(cursor.execute, sql, values, stop=stop)
                 while True:
                     async with asyncio.timeout(self.read_timeout):
-                        rows = await _to_the_end(cursor.fetchmany, size)
+                        rows = await _to_the_end(cursor.fetchmany, size, stop=stop)
                     if not rows:
                         return
                     yield rows
@@ -235,11 +237,13 @@ def execute(connection: Any, sql: str, values: Values) -> Ran:
         cursor.close()
 
 
-async def _to_the_end(function: Callable[..., T], *arguments: Any) -> T:
-    """Run in a thread; a cancellation is passed on only after the thread has let go."""
+async def _to_the_end(function: Callable[..., T], *arguments: Any, stop: Callable[[], None] | None = None) -> T:
+    """Run in a thread; a cancellation is passed on only after the thread has let go, which ``stop`` may hasten."""
     work = asyncio.ensure_future(in_thread(function, *arguments))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        if stop is not None:
+            stop()
         await asyncio.wait({work})
         raise
