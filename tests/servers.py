@@ -8,6 +8,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -99,7 +100,7 @@ class Server(ABC):
         """End the server and all its children at once, as a power cut does."""
         if self.process is not None:
             # PostgreSQL's children have process groups of their own, and still answer for a moment after its death.
-            children = _children(self.process.pid)
+            children = children_of(self.process.pid)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             for child in children:
@@ -236,7 +237,67 @@ class Mariadb(Server):
                 cursor.execute(statement)
 
 
-def _children(process: int) -> list[int]:
+class Firebird(Server):
+    """Firebird, all connections in one process."""
+
+    name = "Firebird"
+    programs = ("firebird", "isql-fb")
+    account = "firebird"
+
+    def prepare(self) -> None:
+        """Make a folder that looks like an installation, with users of its own.
+
+        The port is in the configuration: given with ``-p``, the address would be forgotten. Without the line about the
+        security database the user would be made in that of the system.
+        """
+        (installed,) = Path("/usr/lib").glob("*/firebird/3.0")
+        for name in ("plugins", "intl", "firebird.msg", "lib", "UDF"):
+            (self.folder / name).symlink_to(installed / name)
+        shutil.copy(installed / "plugins.conf", self.folder)
+        self.run("mkdir", str(self.folder / "lock"))
+        users = self.folder / "security3.fdb"
+        lines = {
+            "RemoteBindAddress": "127.0.0.1", "RemoteServicePort": self.port, "AuthServer": "Srp256, Srp",
+            "UserManager": "Srp", "WireCrypt": "Enabled", "SecurityDatabase": users,
+            "DatabaseAccess": f"Restrict {self.folder}",
+        }  # fmt: skip
+        text = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        (self.folder / "firebird.conf").write_text(text)
+        (self.folder / "databases.conf").write_text(f"security.db = {users}\n{{\n  RemoteAccess = false\n}}\n")
+        (self.folder / "users.sql").write_text(
+            f"create database '{users}'; commit;create user SYSDBA password '{self.password}' using plugin Srp; commit;"
+        )
+        self.run(self.program("isql-fb"), "-user", "SYSDBA", "-q", "-i", str(self.folder / "users.sql"))
+
+    def command(self) -> list[str]:
+        """Run in the foreground; the folder says the rest."""
+        return [self.program("firebird"), "-e", str(self.folder), "-el", str(self.folder / "lock")]
+
+    def is_ready(self) -> bool:
+        """Say whether the port is open: logins work from then on."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def new_database(self) -> dict[str, Any]:
+        """Create an empty database and answer the settings that lead to it."""
+        from firebird.driver import create_database, driver_config
+
+        path = self.folder / f"d{secrets.token_hex(4)}.fdb"
+        # The driver takes this from its defaults alone.
+        driver_config.db_defaults.db_charset.value = "UTF8"
+        dsn = f"127.0.0.1/{self.port}:{path}"
+        create_database(dsn, user="SYSDBA", password=self.password, charset="UTF8").close()
+        return {**settings("firebird", self, str(path)), "db_username": "SYSDBA"}
+
+    def _as_account(self) -> dict[str, Any]:
+        """Answer how to start a process; it looks for everything in the folder."""
+        options = super()._as_account()
+        folder, lock = str(self.folder), str(self.folder / "lock")
+        return {**options, "env": {**options["env"], "FIREBIRD": folder, "FIREBIRD_LOCK": lock, "FIREBIRD_TMP": lock}}
+
+
+def children_of(process: int) -> list[int]:
     """List the processes that a process started, where the kernel tells."""
     with contextlib.suppress(OSError):
         return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
@@ -266,6 +327,20 @@ def execute(config: dict[str, Any], *statements: Any) -> list[Any]:
         for statement in statements:
             done = connection.execute(statement)
         return done.fetchall() if done.description else []
+
+
+def firebird(config: dict[str, Any], *statements: str) -> list[Any]:
+    """Run statements on the Firebird database of a service, each committed, and answer the rows of the last one."""
+    from firebird.driver import connect
+
+    dsn = f"{config['host']}/{config['port']}:{config['database']}"
+    rows: list[Any] = []
+    with connect(dsn, user=config["username"], password=config["password"], charset="UTF8") as connection:
+        for statement in statements:
+            with connection.cursor() as cursor:
+                rows = cursor.execute(statement).fetchall()
+            connection.commit()
+    return rows
 
 
 @contextlib.contextmanager
@@ -301,4 +376,11 @@ def postgresql_config(postgresql_server: Server) -> dict[str, Any]:
 def mariadb_server() -> Iterator[Server]:
     """A MariaDB of this test run's own."""
     with serving(Mariadb) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def firebird_server() -> Iterator[Server]:
+    """A Firebird of this test run's own."""
+    with serving(Firebird) as server:
         yield server

@@ -9,9 +9,11 @@ import itertools
 import operator
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -27,11 +29,11 @@ BOOKS = [
     {"id": i, "author_id": 1 + i % 5, "title": f"book {i}", "region": REGIONS[i % 3], "rank": i % 4}
     for i in range(1, 11)
 ]
-DDL = """
-create table author (id integer primary key, name varchar(40), region varchar(8), rank integer);
-create table book (id integer primary key, author_id integer references author(id), title varchar(40),
-                   region varchar(8), rank integer);
-"""
+DDL = (
+    "create table author (id integer primary key, name varchar(40), region varchar(8), rank integer)",
+    "create table book (id integer primary key, author_id integer references author(id), title varchar(40),"
+    " region varchar(8), rank integer)",
+)
 Row = dict[str, Any]
 
 
@@ -122,57 +124,88 @@ roles = st.lists(access_rows, min_size=1, max_size=5)
 tables = st.sampled_from(["book", "author"])
 
 
+class Sqlite:
+    """A file."""
+
+    kind = "sqlite"
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.config = {"database": file.name}
+        file.parent.mkdir(exist_ok=True)
+
+    def run(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.file)) as database:
+            database.executescript(";".join(("begin", *statements, "commit")))
+
+    def rows(self, table: str) -> list[Row]:
+        with closing(sqlite3.connect(self.file)) as database:
+            cursor = database.execute(f"select * from {table}")
+            names = [one[0] for one in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+class Postgresql:
+    """A database of a private server; one connection, because a new one for each look would cost more than all else."""
+
+    kind = "pgsql"
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        names = ("host", "port", "password")
+        login = {name: config[name] for name in names} | {"user": config["username"], "dbname": config["database"]}
+        self.connection = psycopg.connect(**login, autocommit=True, row_factory=psycopg.rows.dict_row)
+
+    def run(self, *statements: str) -> None:
+        self.connection.execute(";".join(statements).encode())
+
+    def rows(self, table: str) -> list[Row]:
+        return self.connection.execute(f"select * from {table}".encode()).fetchall()
+
+
 class World:
     """Two services with the same tables, and what the model believes to be in them."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, databases: list[Any]) -> None:
         self.gateway = gateway
-        self.files = {name: gateway.storage / "databases" / f"{name}.sqlite" for name in SERVICES}
-        for name, file in self.files.items():
-            file.parent.mkdir(exist_ok=True)
-            with self.opened(file) as database:
-                database.executescript(DDL)
-            gateway.create_service(name, "sqlite", {"database": file.name})
+        self.databases = dict(zip(SERVICES, databases, strict=True))
+        for name, database in self.databases.items():
+            database.run(*DDL)
+            gateway.create_service(name, database.kind, database.config)
         self.reset()
 
-    @staticmethod
-    def opened(file: Path) -> Any:
-        from contextlib import closing
-
-        return closing(sqlite3.connect(file, isolation_level=None))
-
     def reset(self) -> None:
-        for file in self.files.values():
-            with self.opened(file) as database:
-                database.execute("begin")
-                for table, records in (("book", []), ("author", AUTHORS), ("book", BOOKS)):
-                    database.execute(f"delete from {table}")
-                    for one in records:
-                        names, marks = ", ".join(one), ", ".join("?" * len(one))
-                        database.execute(f"insert into {table} ({names}) values ({marks})", tuple(one.values()))
-                database.execute("commit")
+        filled = [_insert(table, one) for table, records in (("author", AUTHORS), ("book", BOOKS)) for one in records]
+        for database in self.databases.values():
+            database.run("delete from book", "delete from author", *filled)
         self.data = {
             (name, table): {one["id"]: dict(one) for one in records}
             for name in SERVICES
             for table, records in (("author", AUTHORS), ("book", BOOKS))
         }
 
-    def stored(self, service: str, table: str) -> dict[int, Row]:
-        with self.opened(self.files[service]) as database:
-            cursor = database.execute(f"select * from {table}")
-            names = [one[0] for one in cursor.description]
-            return {row[0]: dict(zip(names, row, strict=True)) for row in cursor}
-
     def agrees(self) -> None:
         """Check that the databases hold exactly what the model says."""
         for (service, table), records in self.data.items():
-            assert self.stored(service, table) == records, (service, table)
+            found = {one["id"]: one for one in self.databases[service].rows(table)}
+            assert found == records, (service, table)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def _insert(table: str, record: Row) -> str:
+    return f"insert into {table} ({', '.join(record)}) values ({', '.join(repr(one) for one in record.values())})"
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("pgsql", marks=pytest.mark.live)])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Gateway(settings_for(tmp_path_factory.mktemp("rbac"))) as gateway:
-        yield World(gateway)
+        if request.param == "sqlite":
+            yield World(gateway, [Sqlite(gateway.storage / "databases" / f"{name}.sqlite") for name in SERVICES])
+            return
+        server = request.getfixturevalue("postgresql_server")
+        databases = [Postgresql(server.new_config()) for _ in SERVICES]
+        yield World(gateway, databases)
+        for one in databases:
+            one.connection.close()
 
 
 def ids_of(reply: Any) -> list[int]:
