@@ -105,7 +105,9 @@ def build(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Measure CPU and throughput against a hand-written route."""
+    """Measure CPU and throughput against hand-written services; `-- --help` says what can be chosen."""
+    everything(session)
+    session.run(str(BIN / "python"), "-m", "pip", "install", "--quiet", *group("bench"), external=True)
     run(session, "python", "tests/bench/run.py", *session.posargs)
 
 

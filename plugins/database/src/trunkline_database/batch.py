@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn, TypeVar
 
@@ -54,7 +55,8 @@ async def write(
 
     First all are tried ``together``, which costs least; only when that fails, one by one to learn which. By default
     what stands before a failure stays written, so the failing part alone is undone. It is one transaction in any mode:
-    whoever kills the process in the middle leaves nothing half done.
+    whoever kills the process in the middle leaves nothing half done. Only where parts cannot be undone alone, each is a
+    transaction of its own unless all of them stand or fall together.
     """
     check(query)
     if together is not None and len(items) > 1:
@@ -64,6 +66,8 @@ async def write(
         except TrunklineError as error:
             if error.status >= SERVER_FAULT:
                 raise
+    if not store.savepoints:
+        return await _write_without_savepoints(store, items, step, query, word)
     results = _Results()
     try:
         async with store.transaction() as transaction:
@@ -79,6 +83,31 @@ async def write(
                 raise _Undo
     except _Undo:
         return results.done(word, " All changes rolled back.")
+    return results.done(word)
+
+
+async def _write_without_savepoints(
+    store: Store, items: Sequence[T], step: Callable[[Transaction, T], Awaitable[Row]], query: Query, word: str
+) -> list[Row]:
+    results = _Results()
+    if query.rollback:
+        with contextlib.suppress(_Undo):
+            async with store.transaction() as transaction:
+                for item in items:
+                    try:
+                        results.add(await step(transaction, item))
+                    except TrunklineError as error:
+                        results.fail(error)
+                        raise _Undo from error
+        return results.done(word, " All changes rolled back.")
+    for item in items:
+        try:
+            async with store.transaction() as transaction:
+                results.add(await step(transaction, item))
+        except TrunklineError as error:
+            results.fail(error)
+            if not query.proceed:
+                break
     return results.done(word)
 
 

@@ -93,6 +93,8 @@ class Store(Rows):
 
     # More keys than this are sent in several statements.
     most_keys: ClassVar[int] = 10_000
+    # Whether a part of a transaction can be undone alone.
+    savepoints: ClassVar[bool] = True
 
     @abstractmethod
     def stream(self, plan: Select, size: int) -> AsyncGenerator[list[Row], None]:

@@ -69,12 +69,15 @@ class Builder:
 
     def _read(self, plan: Select, source: sa.FromClause, fields: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
         query = self._filtered(sa.select(*fields).select_from(source), source, plan)
-        query = query.group_by(*(self._ranked(source, one) for one in plan.group)).order_by(*self._order(source, plan))
+        order = self._order(source, plan)
+        if not order and (plan.limit is not None or plan.offset):
+            order = self.dialect.any_order()
+        query = query.group_by(*(self._ranked(source, one) for one in plan.group)).order_by(*order)
         if plan.limit is not None:
             query = query.limit(self._number())
         if plan.offset:
             query = query.offset(self._number())
-        return query.with_for_update() if plan.lock else query
+        return self.dialect.locked(query, source) if plan.lock else query
 
     def _partitioned(self, plan: Select) -> Statement:
         """Build a read whose limit and offset count for each parent, by a window function."""
@@ -100,7 +103,7 @@ class Builder:
         extra = (PARENT,) if plan.via is not None else ()
         if plan.limit is None and not plan.offset:
             return self._finished(query.order_by(*order), plan.fields, extra)
-        number = sa.func.row_number().over(partition_by=parent, order_by=order or None).label("n")
+        number = sa.func.row_number().over(partition_by=parent, order_by=order or self.dialect.any_order() or None).label("n")
         inner = query.add_columns(number).subquery("ranked")
         outer = sa.select(*(one for one in inner.c if one.name != "n")).order_by(inner.c.n)
         if plan.limit is not None:
@@ -210,7 +213,7 @@ class Builder:
             return self.dialect.selected(computed.read(source, field, self.dialect), field)
         if field.column is None:
             return sa.func.count()
-        function: sa.ColumnElement[Any] = getattr(sa.func, field.function)(source.c[field.column.name])
+        function = self.dialect.aggregated(field.function, source.c[field.column.name], field.column)
         # The least and the greatest are values of the column; sums and counts are something new.
         return self.dialect.selected(function, field.column) if field.function in ("min", "max") else function
 

@@ -88,6 +88,10 @@ class Compiler:
         shape = ("delete", table, shape_of(where, values))
         return self._compiled(shape, lambda: Builder(self.dialect).delete(table, where)), values
 
+    def texts(self) -> list[str]:
+        """List the texts that are remembered."""
+        return [one.text for one in self._known.values() if one is not None]
+
     def _compiled(self, shape: Hashable, build: Callable[[], Statement]) -> Statement:
         statement: Statement | None = self._known.get(shape)
         if statement is None:

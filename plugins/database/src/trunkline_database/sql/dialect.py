@@ -130,6 +130,19 @@ class Dialect:
             return None
         return self.converter(column)
 
+    def aggregated(self, function: str, expression: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
+        """Render the sum, average, least, greatest or number of a column's values."""
+        rendered: sa.ColumnElement[Any] = getattr(sa.func, function)(expression)
+        return rendered
+
+    def locked(self, query: sa.Select[Any], source: sa.FromClause) -> sa.Select[Any]:
+        """Have a read hold its rows until the transaction ends."""
+        return query.with_for_update()
+
+    def any_order(self) -> list[sa.ColumnElement[Any]]:
+        """Answer what a page or a row number is ordered by where nothing else says, if there must be something."""
+        return []
+
     def function(self, name: str) -> sa.ColumnElement[Any]:
         """Render one of the functions that clients may name (filters.FUNCTIONS)."""
         raise NotImplementedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,7 +17,7 @@ from trunkline_database.routine import Direction, Outcome, Parameter, Routine, R
 from trunkline_database.sql.asyncpg_driver import AsyncpgDriver
 from trunkline_database.sql.postgresql import PostgresqlDialect, word_of
 from trunkline_database.sql.postgresql_catalogue import plain_default, public_name
-from trunkline_database.sql.postgresql_values import array_text, exact_json, plain_text
+from trunkline_database.sql.postgresql_values import array_text, exact_json, plain_text, shortest
 from trunkline_database.sql.statement import Converter
 from trunkline_database.store import StaleSchema
 
@@ -332,17 +331,9 @@ def _range(value: Any) -> str:
     return f"{'[' if value.lower_inc else '('}{lower},{upper}{']' if value.upper_inc else ')'}"
 
 
-def _short(value: float) -> float:
-    """Answer the shortest number that is the same in single precision."""
-    for digits in range(6, 9):
-        if struct.pack("f", shorter := float(f"{value:.{digits}g}")) == struct.pack("f", value):
-            return shorter
-    return float(f"{value:.9g}")
-
-
 def _same(value: Any) -> Any:
     return value
 
 
 # By PostgreSQL's own words and by the driver's.
-_CONVERTERS: dict[str, Converter] = {"json": exact_json, "jsonb": exact_json, "real": _short, "float4": _short}
+_CONVERTERS: dict[str, Converter] = {"json": exact_json, "jsonb": exact_json, "real": shortest, "float4": shortest}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as exact
 import re
+import struct
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,14 @@ def plain_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def shortest(value: float) -> float:
+    """Answer the shortest number that is the same in single precision."""
+    for digits in range(6, 9):
+        if struct.pack("f", shorter := float(f"{value:.{digits}g}")) == struct.pack("f", value):
+            return shorter
+    return float(f"{value:.9g}")
 
 
 def array_text(value: Any) -> str:

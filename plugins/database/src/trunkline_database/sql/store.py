@@ -25,7 +25,7 @@ from trunkline_database.store import Row, Rows, Store, Transaction
 T = TypeVar("T")
 
 
-class _SqlRows(Rows):
+class SqlRows(Rows):
     """Rows through a session, with a compiler that all sessions of a store share."""
 
     def __init__(self, session: Session, compiler: Compiler) -> None:
@@ -78,7 +78,7 @@ class _SqlRows(Rows):
         async with self._together() as together:
             return [one for row in rows for one in await together._insert_one(table, row, returning, check)]
 
-    def _together(self) -> contextlib.AbstractAsyncContextManager[_SqlRows]:
+    def _together(self) -> contextlib.AbstractAsyncContextManager[SqlRows]:
         """Answer through what several statements are all or none: a transaction is so already."""
         return contextlib.nullcontext(self)
 
@@ -142,7 +142,7 @@ class _SqlRows(Rows):
             raise _translation(self._dialect, error, verb) from error
 
 
-class _SqlTransaction(_SqlRows, Transaction):
+class SqlTransaction(SqlRows, Transaction):
     def __init__(self, session: Bound, compiler: Compiler) -> None:
         super().__init__(session, compiler)
         self._bound = session
@@ -153,7 +153,7 @@ class _SqlTransaction(_SqlRows, Transaction):
             yield
 
 
-class SqlStore(_SqlRows, Store):
+class SqlStore(SqlRows, Store):
     """One SQL database."""
 
     def __init__(self, driver: Driver, dialect: Dialect) -> None:
@@ -175,10 +175,10 @@ class SqlStore(_SqlRows, Store):
         return self._together()
 
     @contextlib.asynccontextmanager
-    async def _together(self) -> AsyncIterator[_SqlTransaction]:
+    async def _together(self) -> AsyncIterator[SqlTransaction]:
         with self._translated("update"):
             async with self._driver.transaction() as bound:
-                yield _SqlTransaction(bound, self._compiler)
+                yield SqlTransaction(bound, self._compiler)
 
     async def tables(self) -> list[TableName]:
         """List tables and views."""
@@ -222,6 +222,10 @@ class SqlStore(_SqlRows, Store):
     async def drop_table(self, table: Table) -> None:
         """Drop a table or view."""
         await self._define(ddl.drop_table(self._dialect, table))
+
+    def compiled(self) -> list[str]:
+        """List the texts of the statements that are remembered, for whoever wants to see what is in them."""
+        return self._compiler.texts()
 
     async def close(self) -> None:
         """Close the connections."""

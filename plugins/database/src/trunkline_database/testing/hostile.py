@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
+from trunkline.testing import Gateway
+from trunkline_database.sql.store import SqlStore
 from trunkline_database.testing.library import Library, LibrarySuite, error_of
 
 CORPUS = [
@@ -14,6 +16,8 @@ CORPUS = [
     "\x00", "i\x00d", "\uff49d", "\u0456d", "id\u200b", "%", "%s", ":p0", "?", "{no.such}", "a" * 5000, "..", "$where",
     "\\", "id/**/", "id::text", "[id]", "\N{PILE OF POO}", "\n", "null", "rowid", "1e999", "-",
 ]  # fmt: skip
+# Behind each text, so that it is found wherever it got to.
+MARK = "zq7x"
 NAMED = "x\"y'z`; drop -- %s ?"
 
 
@@ -31,6 +35,53 @@ class HostileSuite(LibrarySuite):
         if reply.status_code == 400:
             assert "SELECT " not in error_of(reply, 400)["message"]
         assert library.get("book", count_only="true") == 5
+
+    @pytest.mark.parametrize("text", CORPUS)
+    def test_no_place_for_a_name_lets_text_into_a_statement(
+        self, gateway: Gateway, library: Library, text: str
+    ) -> None:
+        """Checklist 1, 3, 5: columns, aliases, functions, directions, relations and their options, cursors, params."""
+        text += MARK
+        for params in (
+            {"fields": f"SUM({text})"}, {"fields": f"{text}(pages)"}, {"fields": f"COUNT({text})", "group": "shelf_id"},
+            {"fields": f"id,{text}"}, {"fields": f"title as {text}"}, {"order": f"id {text}"},
+            {"order": f"{text} desc"},
+            {"order": f"id desc nulls {text}"}, {"group": f"shelf_id,{text}"}, {"related": f"shelf_by_shelf_id,{text}"},
+            {"related": "shelf_by_shelf_id", "shelf_by_shelf_id.fields": text},
+            {"related": "shelf_by_shelf_id", "shelf_by_shelf_id.order": text},
+            {"related": "shelf_by_shelf_id", "shelf_by_shelf_id.filter": f"{text} = 1"},
+            {"related": "shelf_by_shelf_id", "shelf_by_shelf_id.related": text}, {text: "1"}, {f"{text}.fields": "id"},
+            {"filter": f"{text} = 1"}, {"filter": f"title {text} 1"}, {"filter": f"title = {text}()"},
+            {"filter": f"title = ({text})"}, {"filter": f"title in ({text})"},
+            {"filter": f"pages between 1 and {text}"},
+            {"filter": f"title like '{text}"}, {"filter": "title = :x", "params": {text: 1, ":x": text}},
+            {"ids": [{text: 1}]}, {"ids": [[text, text]]}, {"id_field": f"id,{text}"}, {"ids": "1", "id_field": text},
+            {"paging": "keyset", "page": text}, {"paging": text}, {"having": text}, {"as_list": True, "id_field": text},
+        ):  # fmt: skip
+            reply = library.client.post(library.path("book"), json=params, headers={"X-HTTP-Method": "GET"})
+            self.harmless(reply, params)
+            if all(isinstance(value, str) for value in params.values()):
+                self.harmless(library.client.get(library.path("book"), params=params), params)
+        for record in ({text: 1}, {"title": "x", text: {text: 1}}, {"shelf_by_shelf_id": {text: text}}):
+            self.harmless(library.client.post(library.path("book"), json=record, params={"rollback": "true"}), record)
+            self.harmless(library.client.patch(library.path("book", 0), json=record), record)
+        for field in ({"name": "title", "alias": f"{text}"}, {"name": "title", "label": text}, {text: text}):
+            path = f"/{library.service}/_schema/book/_field"
+            self.harmless(library.client.patch(path, json={"resource": [field]}), field)
+        library.client.patch(
+            f"/{library.service}/_schema/book/_field",
+            json={"resource": [{"name": "title", "alias": None, "label": ""}]},
+        )
+        assert [one for one in statements(gateway, library.service) if MARK in one] == []
+
+    def harmless(self, reply: Any, what: Any) -> None:
+        """Check that a reply is no failure, and that an error tells nothing of SQL."""
+        assert reply.status_code in (200, 400, 404), (what, reply.text)
+        if reply.status_code != 200:
+            told = reply.json()["error"]["message"].upper()
+            assert not any(
+                word in told for word in ("FROM BOOK", 'FROM "BOOK', "FROM `BOOK", "SYNTAX", "SQLSTATE", "NEAR ")
+            ), told
 
     @pytest.mark.parametrize("text", CORPUS)
     def test_paths_never_break_out(self, library: Library, text: str) -> None:
@@ -112,3 +163,10 @@ class HostileSuite(LibrarySuite):
         assert reply.status_code in (200, 400)
         ids = {"ids": list(range(1, 4000)), "continue": True}
         assert library.client.post(library.path("book"), json=ids, headers=tunnel).status_code == 400
+
+
+def statements(gateway: Gateway, service: str) -> list[str]:
+    """List the texts that a SQL store has compiled so far; other stores have none."""
+    record = gateway.app.directory.snapshot.services[service]
+    store = getattr(gateway.app.services.built(record.id), "store", None)
+    return store.compiled() if isinstance(store, SqlStore) else []
