@@ -216,6 +216,7 @@ def _detail(dialect: Dialect, row: Sequence[Any], check: str | None, mariadb: bo
         counts="auto_increment" in flags,
         generated="generated" in flags.replace("default_generated", ""),
         description=comment or None,
+        loose=bool(collation) and collation.endswith("_ci") and not collation.endswith("_as_ci"),
     )
     return Detail(column, "json" if is_json else column_type, flags, collation, None if is_json else check, computes)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from trunkline import json
-from trunkline.errors import BadRequest
+from trunkline_database.sql.json_text import exact_json
 
 # Field types of the protocol, for columns of which nothing but the result is known.
 _TINY, _FLOAT, _BIT, _JSON = 1, 4, 16, 245
@@ -34,11 +34,8 @@ def json_text(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """Parse JSON; what is none stays as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str | bytes) else value
-    except BadRequest:
-        return value
+    """Parse JSON, which some servers hand over as what it is already."""
+    return exact_json(value) if isinstance(value, str | bytes) else value
 
 
 def boolean(value: Any) -> Any:

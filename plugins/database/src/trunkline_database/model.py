@@ -56,6 +56,8 @@ class Column:
     ref_field: str | None = None
     ref_on_update: str | None = None
     ref_on_delete: str | None = None
+    # Whether the engine takes texts for equal that differ in case or accents.
+    is_loose: bool = False
     # Filled by the engine from the row itself, so nobody may write it.
     is_generated: bool = False
     # What is remembered beside the database (13.7).

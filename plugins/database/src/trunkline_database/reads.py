@@ -8,7 +8,7 @@ from typing import Any
 
 from trunkline import json, render
 from trunkline.errors import BadRequest, NotFound, TrunklineError
-from trunkline_database import batch, related, shape, streaming
+from trunkline_database import batch, related, shape, streaming, types
 from trunkline_database.model import Column
 from trunkline_database.paging import Keyset
 from trunkline_database.params import read_body
@@ -154,8 +154,13 @@ async def by_keys(
     for start in range(0, len(keys), step):
         where = target.narrowed(among(identity, list(keys[start : start + step])))
         for row in await rows.select(Select(target.table, (*columns, *extra), where, target.natural_order())):
-            found.setdefault(_comparable(row[column.key] for column in identity), row)
-    matched = {key: found.get(_comparable(key)) or found.get(_loosely(key)) for key in keys}
+            found.setdefault(_comparable(identity, [row[column.key] for column in identity]), row)
+    matched = {key: found.get(_comparable(identity, key)) for key in keys}
+    if len(found) > sum(row is not None for row in matched.values()):
+        # The database took some keys for equal that are not the same text: it pads them, or has a form of its own.
+        taken = {id(row) for row in matched.values()}
+        loose = {tuple(map(types.folded, key)): row for key, row in found.items() if id(row) not in taken}
+        matched |= {key: loose.get(tuple(map(types.folded, key))) for key, row in matched.items() if row is None}
     for row in found.values():
         for column in extra:
             del row[column.key]
@@ -177,18 +182,14 @@ def _shown(asked: Any, key: tuple[Any, ...]) -> str:
     return ", ".join(str(part) for part in asked) if isinstance(asked, tuple) else str(asked)
 
 
-def _comparable(key: Any) -> tuple[str, ...]:
+def _comparable(columns: Sequence[Column], key: Sequence[Any]) -> tuple[str, ...]:
     """Make keys comparable that come from a client and from a driver: 1, 1.0 and Decimal("1.00") are one number."""
-    return tuple(
-        f"{part:.15g}"
-        if isinstance(part, float)
-        else str(part.normalize())
-        if hasattr(part, "normalize")
-        else str(part)
-        for part in key
-    )
+    return tuple(_as_text(column, part) for column, part in zip(columns, key, strict=True))
 
 
-def _loosely(key: tuple[Any, ...]) -> tuple[str, ...]:
-    """Make a key comparable where the database pads texts or ignores their case."""
-    return tuple(str(part).rstrip() for part in key)
+def _as_text(column: Column, part: Any) -> str:
+    if isinstance(part, float):
+        return f"{part:.15g}"
+    if hasattr(part, "normalize"):
+        return str(part.normalize())
+    return types.folded(part) if column.is_loose else str(part)

@@ -117,6 +117,8 @@ async def _attach_one(store: Store, parents: dict[Any, list[Row]], one: Wanted) 
         # Nobody made sure that both sides have one type, as a foreign key does.
         same = _comparer(one.sought)
         keys = _typed(one.sought, keys)
+    if one.sought.is_loose:
+        same = types.folded
     fetched = await _fetch(one, keys)
     if one.below:
         await attach(one.other.service.store, [child for _, child in fetched], one.below)

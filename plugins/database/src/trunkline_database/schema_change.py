@@ -169,4 +169,11 @@ def _differs(column: Column, definition: ColumnDefinition) -> bool:
         return True
     if definition.null_given and definition.allow_null != column.allow_null and not column.is_primary_key:
         return True
+    if isinstance(definition.default, str | int | float) and _plain(definition.default) != _plain(column.default):
+        return True
     return definition.length is not None and definition.length != column.length
+
+
+def _plain(default: Any) -> str:
+    """Write a default so that it can be compared with what catalogues say of one."""
+    return f"{default:g}" if isinstance(default, float) else str(default).lower()

@@ -7,6 +7,7 @@ import binascii
 import datetime as dt
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -32,6 +33,7 @@ BLANK_IS_NULL = NUMBERS | DATETIMES | TIMES | {"date", "boolean"}
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_MONEY = re.compile(r"-?[$\u00a3\u00a5\u20ac]?-?((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,18})(?:\.[0-9]{0,4})?)")
 _LEAST, _MOST, _MOST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
 # Wide enough for every number that passes the pattern above.
 _WIDE = Context(prec=3000, rounding=ROUND_HALF_UP)
@@ -69,6 +71,12 @@ def stored(column: Column, value: Any) -> Any:
     return value
 
 
+def folded(value: Any) -> str:
+    """Answer one text for all that loose collations take for equal: whatever the case, accents, blanks at the end."""
+    letters = unicodedata.normalize("NFKD", str(value).rstrip().casefold())
+    return "".join(one for one in letters if not unicodedata.combining(one))
+
+
 def _state(sqlstate: str, column: Column) -> dict[str, str]:
     return {"sqlstate": sqlstate, "field": column.key}
 
@@ -102,8 +110,13 @@ def _integer(column: Column, value: Any) -> int:
 
 
 def _decimal(column: Column, value: Any) -> Decimal:
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = Decimal(value.strip())
+    if isinstance(value, str):
+        text = value.strip()
+        if column.type == "money" and (found := _MONEY.fullmatch(text)):
+            # As PostgreSQL writes it, so that what was read can be written again.
+            text = f"{'-' if '-' in text else ''}{found[1].replace(',', '')}"
+        if _NUMBER.fullmatch(text):
+            value = Decimal(text)
     elif isinstance(value, float):
         value = Decimal(repr(value))
     elif isinstance(value, int) and not isinstance(value, bool):

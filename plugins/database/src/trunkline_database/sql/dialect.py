@@ -71,6 +71,7 @@ class FoundColumn:
     counts: bool
     generated: bool
     description: str | None = None
+    loose: bool = False
 
 
 class Dialect:

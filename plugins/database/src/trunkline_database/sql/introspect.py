@@ -93,6 +93,7 @@ class _Known:
             ref_table=key.ref_table if key else None,
             ref_field=key.ref_column if key else None,
             is_generated=found.generated,
+            is_loose=found.loose,
         )
 
 

@@ -16,7 +16,8 @@ from trunkline_database.definition import ColumnDefinition
 from trunkline_database.model import Column
 from trunkline_database.sql.dialect import Declared, Dialect
 from trunkline_database.sql.errors import Diagnosis, Kind, by_sqlstate
-from trunkline_database.sql.postgresql_values import array_text, exact_json, plain_text
+from trunkline_database.sql.json_text import exact_json
+from trunkline_database.sql.postgresql_values import array_text, plain_text
 from trunkline_database.sql.statement import Converter
 
 _FUNCTIONS = {

@@ -15,9 +15,10 @@ from trunkline.errors import BadRequest, InternalError
 from trunkline_database.model import Column
 from trunkline_database.routine import Direction, Outcome, Parameter, Routine, RoutineKind, RoutineName
 from trunkline_database.sql.asyncpg_driver import AsyncpgDriver
+from trunkline_database.sql.json_text import exact_json
 from trunkline_database.sql.postgresql import PostgresqlDialect, word_of
 from trunkline_database.sql.postgresql_catalogue import plain_default, public_name
-from trunkline_database.sql.postgresql_values import array_text, exact_json, plain_text, shortest
+from trunkline_database.sql.postgresql_values import array_text, plain_text, shortest
 from trunkline_database.sql.statement import Converter
 from trunkline_database.store import StaleSchema
 

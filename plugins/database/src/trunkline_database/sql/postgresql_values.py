@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import json as exact
-import re
 import struct
 from decimal import Decimal
 from typing import Any
 
 from trunkline import json
 from trunkline.errors import BadRequest
-
-# What might be a number with more digits than a float or a 64-bit integer keeps.
-_MANY_DIGITS = re.compile(r"\d[\d.]{14}")
-
-
-def exact_json(text: str) -> Any:
-    """Parse JSON; where long numbers might be in it, with all their digits. What is nested too deeply stays text."""
-    try:
-        return exact.loads(text, parse_float=Decimal) if _MANY_DIGITS.search(text) else json.loads(text)
-    except (BadRequest, RecursionError):
-        return text
 
 
 def plain_text(value: Any) -> str:

@@ -70,6 +70,29 @@ class StructureSuite(LibrarySuite):
         finally:
             library.client.delete(self._schema(library, "growing"))
 
+    @needs("alter_column")
+    def test_fields_are_changed_in_place(self, library: Library) -> None:
+        fields = [{"name": "id", "type": "id"}, {"name": "n", "type": "integer", "default": 7},
+                  {"name": "note", "type": "string", "length": 5, "allow_null": True, "default": "x"}]  # fmt: skip
+        library.client.post(self._schema(library, "changing"), json={"field": fields})
+        try:
+            made = library.client.post(
+                library.path("changing"), json=[{"note": "five5"}], params={"fields": "*"}
+            ).json()
+            for change, record, expected in (
+                ({"name": "n", "type": "integer", "default": 8}, {"note": "a"}, {"n": 8, "note": "a"}),
+                ({"name": "note", "type": "string", "length": 30}, {"note": "b" * 30}, {"n": 8, "note": "b" * 30}),
+                ({"name": "n", "type": "bigint", "default": 9}, {"n": 2**40}, {"n": 2**40, "note": "x"}),
+            ):
+                reply = library.client.patch(self._schema(library, "changing"), json={"field": [change]})
+                assert reply.status_code == 200, reply.text
+                reply = library.client.post(library.path("changing"), json=record, params={"fields": "n,note"})
+                assert reply.json() == expected
+            kept = library.get("changing", made["resource"][0]["id"])
+            assert (kept["n"], kept["note"]) == (7, "five5")
+        finally:
+            library.client.delete(self._schema(library, "changing"))
+
     @pytest.mark.parametrize(
         "body",
         [
