@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from trunkline import hookimpl
 from trunkline_system import pages
+from trunkline_system.cors import Cors
+from trunkline_system.models import cors
 from trunkline_system.seeding import ensure_service
 
 if TYPE_CHECKING:
@@ -30,3 +34,15 @@ def register_routes(app: App) -> list[BaseRoute]:
         Route("/status", pages.status(app), methods=["GET"]),
         Route("/up", pages.up, methods=["GET"]),
     ]
+
+
+@hookimpl
+def register_tables(metadata: sa.MetaData) -> None:
+    """Bring the tables of resources that the kernel does not know."""
+    cors.table_of(metadata)
+
+
+@hookimpl
+def wrap_asgi(app: App, inner: ASGIApp) -> ASGIApp:
+    """Let browsers know which pages of other origins may use the API."""
+    return Cors(app, inner)

@@ -12,6 +12,7 @@ from trunkline.errors import BadRequest, Forbidden, NotFound
 from trunkline_system.environment import Environment
 from trunkline_system.maintenance import Cache, Constant
 from trunkline_system.models.app import AppModel
+from trunkline_system.models.cors import CorsModel
 from trunkline_system.models.lookup import GlobalLookup
 from trunkline_system.models.role import Role
 from trunkline_system.models.service import ServiceModel
@@ -159,6 +160,15 @@ class Lookups(StoredResource):
     model = GlobalLookup
 
 
+class CorsRules(StoredResource):
+    """Rules for pages of other origins."""
+
+    name = "cors"
+    label = "CORS"
+    description = "Which web pages of other origins may use the API."
+    model = CorsModel
+
+
 class SystemConfig(Config):
     """Settings of the platform that live in the database."""
 
@@ -191,7 +201,7 @@ class SystemService(Service):
     )
     session_paths = frozenset({"admin/session"})
     resources = (
-        Admins, Users, Roles, Apps, Services, ServiceTypes, Lookups, Environment, Constant, Cache,
+        Admins, Users, Roles, Apps, Services, ServiceTypes, Lookups, CorsRules, Environment, Constant, Cache,
     )  # fmt: skip
     config: SystemConfig
 
