@@ -7,7 +7,10 @@ import json
 from typing import Any
 
 #: Keys whose values are the engine's or the instance's own.
-OWN_WORDS = {"constraint_schema", "table_schema", "referenced_table_schema", "ref_service_id", "junction_service_id"}
+OWN_WORDS = {
+    "constraint_schema", "table_schema", "referenced_table_schema", "ref_service_id", "junction_service_id",
+    "session_token", "session_id", "last_login_date", "token_expiry_date", "host", "role_id",
+}  # fmt: skip
 SAME_WORDS = {"now()": "current_timestamp", "character varying(255)": "varchar(255)", "boolean": "tinyint(1)"}
 
 

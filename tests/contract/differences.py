@@ -19,7 +19,7 @@ class Better:
     reply: Any = None
     says: str = ""
     undo: bool = False
-    then: dict[str, Any] | None = None
+    then: Any = None
 
 
 def _ids(*numbers: int) -> dict[str, Any]:
@@ -57,7 +57,7 @@ DIFFERENCES: dict[tuple[str, int], Better] = {
     ("filters", 68): Better("D29", 200, {"resource": [{"sum_age": 474640}]}),
     # Writes.
     ("writes", 3): Better("D8", 200, {"id": 8}, undo=True),
-    ("writes", 15): Better("D20", 400, says="Field 'complete' must be a valid boolean.", then={"name": "b2"}),
+    ("writes", 15): Better("D20", 400, says="Field 'complete' must be a valid boolean.", then=[{"name": "b2"}]),
     ("writes", 29): Better("D13", 200, {"id": 1}),
     ("writes", 34): Better("D10", 400, says="Required id field(s) not found in record 0: id"),
     ("writes", 35): Better("D8", 200, _ids(1, 2)),
@@ -75,14 +75,25 @@ DIFFERENCES: dict[tuple[str, int], Better] = {
     ("schema-roles", 8): Better("D15", 200, {"name": "f3"}),
     ("schema-roles", 9): Better("D15", 200, {"name": "f2"}),
     ("schema-roles", 14): Better("D15", 200, {"resource": [{"name": "contact_by_v"}]}),
+    # No order was asked for, and the original's database had its rows in another one: that is nobody's promise.
+    ("schema-roles", 47): Better("spec 6", 200, {"resource": [{"id": 5}]}),
+    # Just the installed types.
+    ("schema-roles", 54): Better("D1", 200, says='"services":[]'),
+    # A password of five letters was accepted; the longer one that the line's rest needs is set behind it.
+    ("schema-roles", 64): Better(
+        "D18",
+        400,
+        says="at least 16",
+        then={"old_password": "UserPass#123456789", "new_password": "NewPass#1234567890"},
+    ),
 }
 
 _ROUTINES = "SQLite has no procedures and functions of its own."
 _ALTER = "SQLite cannot change a column's type; PostgreSQL had dropped fields before it failed here."
-_USERS = "About users and sessions, not about databases: the user plugin's tests tell."
+_MAIL = "Needs a mailer, and the original had none either: the user plugin's tests tell."
 
 EXCLUDED: dict[tuple[str, int], str] = {
-    **{("schema-roles", n): _USERS for n in range(44, 72)},
+    **{("schema-roles", n): _MAIL for n in (65, 66)},
 }
 
 

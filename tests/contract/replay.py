@@ -16,6 +16,10 @@ from .compare import Comparison
 from .differences import Better, Engine
 
 HERE = Path(__file__).parent
+# A user of the recordings, and who sent which credentials where a line says no more than that some were sent.
+_USER = {"email": "uma@example.com", "name": "Uma User", "first_name": "Uma", "last_name": "User"}
+_PASSWORD = "UserPass#123456789"
+_TOKEN_AND_KEY = dict.fromkeys((46, 47, 49, 50, 51, 52, 55, 71), "N") | {48: "A"}
 _VISIBLE = [{"name": "country_code", "operator": "=", "value": "DE"}]
 
 
@@ -39,6 +43,7 @@ def replay(file: str, folder: Path, engine: Engine, config: dict[str, Any] | Non
                 continue
             fixture.create(folder / f"{name}.db")
             gateway.create_service(name, "sqlite", {"database": str(folder / f"{name}.db")})
+        gateway.create_user(password=_PASSWORD, **_USER)
         clients = _clients(gateway)
         for line in (HERE / f"{file}.jsonl").read_text().splitlines():
             _replay_line(report, clients, json.loads(line))
@@ -54,34 +59,44 @@ def _clients(gateway: Gateway) -> dict[str, Client]:
     ]
     return {
         "A": gateway.key_for(everything),
-        "N": gateway.key_for(narrow),
+        "N": gateway.key_for(narrow, name="narrow"),
         "R": gateway.with_key(gateway.create_app()["api_key"]),
         "J": gateway.admin,
         "-": gateway.anonymous,
     }
 
 
-def _replay_line(report: Report, clients: dict[str, Client], line: dict[str, Any]) -> None:
+def _replay_line(report: Report, clients: dict[str, Any], line: dict[str, Any]) -> None:
     where = (report.file, line["n"])
     if where in report.engine.excluded:
         report.counts["excluded"] += 1
         return
-    client, better = clients[line["who"]], report.engine.differences.get(where)
+    (client, credentials), better = _sender(clients, line), report.engine.differences.get(where)
+    headers = {**line["headers"], **credentials}
     body = {} if line["body"] is None else {"json": _as_here(line["body"], clients)}
-    answer = client.request(line["method"], line["path"], headers=line["headers"], **body)
+    answer = client.request(line["method"], line["path"], headers=headers, **body)
     if better is not None:
         found, kind = _judge_better(better, answer), f"better by {better.decision}"
         if better.undo:
             client.delete(f"{line['path']}/{answer.json()['id']}")
         if better.then is not None:
-            client.post(line["path"], json=[better.then])
+            client.post(line["path"], json=better.then, headers=headers)
     else:
         found, typed = _judge(line, answer)
         kind = "better by D10" if typed else "unchanged"
+    if line["path"].endswith("/user/session") and line["method"] == "POST":
+        clients["token"] = answer.json()["session_token"]
     if found:
         report.failures.append(f"{report.file} {line['n']}: {line['method']} {line['path']} {line['body']}: {found}")
         kind = "failed"
     report.counts[kind] += 1
+
+
+def _sender(clients: dict[str, Any], line: dict[str, Any]) -> tuple[Client, dict[str, str]]:
+    """Answer the caller of a line; a session token goes with the key that the line was sent with, if any."""
+    if line["who"] != "*" or "token" not in clients:
+        return clients["-" if line["who"] == "*" else line["who"]], {}
+    return clients[_TOKEN_AND_KEY.get(line["n"], "-")], {"X-DreamFactory-Session-Token": clients["token"]}
 
 
 def _as_here(value: Any, clients: dict[str, Client]) -> Any:

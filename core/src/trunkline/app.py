@@ -29,6 +29,7 @@ from trunkline.login import Logins
 from trunkline.lookups import Lookups, of_call
 from trunkline.plugins import Manager
 from trunkline.registry import Registry
+from trunkline.response_filter import Masker
 from trunkline.service import Resource
 from trunkline.services import Services
 from trunkline.sessions import Sessions
@@ -46,6 +47,7 @@ class App:
         """Build the parts and load the plugins; nothing is started."""
         self.settings = settings
         self.vault = open_vault(settings)
+        self.masker = Masker(self.vault.masking_key())
         self.cache = open_cache(settings)
         self.database = Database(settings)
         self.plugins = Manager()

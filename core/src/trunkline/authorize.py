@@ -11,6 +11,7 @@ from cachetools import LRUCache
 
 from trunkline.call import ALL_VERBS, VERBS, Call, Requestor
 from trunkline.errors import BadRequest, Forbidden, NotFound, TrunklineError, Unauthorized
+from trunkline.response_filter import ResponseFilter, joined
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -41,13 +42,14 @@ class RowFilter:
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
-    """One row of a role: where (service None is every service), what (component), verbs, requestors, row filter."""
+    """One row of a role: where (service None is every service), what (component), verbs, requestors, and filters."""
 
     service_id: int | None
     component: str
     verbs: int
     requestors: int
     row_filter: RowFilter | None = None
+    response_filter: ResponseFilter | None = None
 
     def level(self, service_id: int | None, component: str) -> Level | None:
         """Say how this row fits what is asked, or None (the table of system-api 11.2)."""
@@ -79,6 +81,7 @@ class Role:
     _matched: LRUCache[tuple[int | None, str, int], tuple[AccessRow, ...]] = field(
         default_factory=lambda: LRUCache(_REMEMBERED), repr=False
     )
+    _joined: dict[tuple[ResponseFilter, ...], ResponseFilter | None] = field(default_factory=dict, repr=False)
 
     def matched(self, service_id: int | None, component: str, requestor: int) -> tuple[AccessRow, ...]:
         """List the rows on the closest level that has any."""
@@ -103,6 +106,17 @@ class Role:
         """List the filters of the closest rows that grant ``verb``; all of them bind, none replaces another (D5)."""
         rows = self.matched(service_id, component, requestor)
         return tuple(row.row_filter for row in rows if row.verbs & verb and row.row_filter is not None)
+
+    def response_filter(self, service_id: int, component: str, requestor: Requestor) -> ResponseFilter | None:
+        """Answer what the closest rows leave out of replies, whatever the verb: none widens what another narrowed."""
+        rows = self.matched(service_id, component, requestor)
+        found = tuple(row.response_filter for row in rows if row.response_filter is not None)
+        if len(found) < 2:
+            return found[0] if found else None
+        # The same object again for the same rows, as others remember by it.
+        if found not in self._joined:
+            self._joined[found] = joined(found)
+        return self._joined[found]
 
     def any_access(self, service_id: int, requestor: Requestor) -> bool:
         """Say whether any row grants anything on a service (system-api 11.6)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from trunkline.authorize import Role, RowFilter
     from trunkline.db.records import AppRecord, ServiceRecord, User
     from trunkline.errors import TrunklineError
+    from trunkline.response_filter import ResponseFilter
 
 VERBS = {"GET": 1, "POST": 2, "PUT": 4, "PATCH": 8, "DELETE": 16}
 ALL_VERBS = 31
@@ -86,6 +88,12 @@ class Caller:
             return ()
         return self.role.row_filters(service.id, component, VERBS.get(verb, 0), self.requestor)
 
+    def response_filter(self, service: ServiceRecord, component: str) -> ResponseFilter | None:
+        """Answer what is left out of this caller's replies there (D33)."""
+        if self.is_admin or self.role is None:
+            return None
+        return self.role.response_filter(service.id, component, self.requestor)
+
     def any_access(self, service: ServiceRecord) -> bool:
         """Say whether the caller may do anything at all on a service (system-api 11.6)."""
         return self.is_admin or (
@@ -123,6 +131,10 @@ class Call:
     version: str = "2.0"
     # Whether the reply goes out over HTTP, so that its content may be whatever ``render`` takes.
     over_http: bool = False
+    # When it arrived, by the clock of ``time.perf_counter``.
+    started: float = field(default_factory=time.perf_counter)
+    # What plugins hand on from one hook to the next, each under its own name.
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def component(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from cachetools import LRUCache
 
-from trunkline import json
+from trunkline import json, response_filter
 from trunkline.authorize import AccessRow, Role, RowFilter, component_of
 from trunkline.db import tables
 from trunkline.db.database import Database
@@ -146,6 +146,7 @@ def _roles(connection: sa.Connection) -> dict[int, Role]:
                 row["verb_mask"],
                 row["requestor_mask"],
                 row_filter(json.loads(row["filters"]) if row["filters"] else [], row["filter_op"]),
+                response_filter.read(json.loads(row["response_filters"])) if row["response_filters"] else None,
             )
         )
     return {

@@ -50,6 +50,10 @@ class Vault:
         """Derive the key for session tokens; knowing it tells nothing about the encryption key."""
         return self._derive(self._app_key, b"trunkline session tokens")
 
+    def masking_key(self) -> bytes:
+        """Derive the key for digests that stand for masked values."""
+        return self._derive(self._app_key, b"trunkline masks")
+
     def encrypt(self, plain: str) -> str:
         """Encrypt text; every call gives another ciphertext."""
         nonce = os.urandom(12)

@@ -36,6 +36,17 @@ class TestRoles:
         shown = {name: row[name] for name in ("service_id", "component", "verb_mask", "filters", "filter_op")}
         assert shown == {"service_id": None, "component": "*", "verb_mask": 0, "filters": [], "filter_op": "and"}
 
+    def test_response_filters_are_kept_and_checked(self, admin: Client) -> None:
+        """D33."""
+        entries = [{"name": "ssn", "action": "mask", "value": "last4"}, {"name": "pay", "action": "exclude"}]
+        made = create_one(admin, "/system/role", name="veiled", **{ROWS: [{**ROW, "response_filters": entries}]})
+        assert made[ROWS][0]["response_filters"] == entries
+        for bad in ("x", ["x"], [{"name": "a"}], [{"name": "a", "action": "mask", "value": "rot13"}]):
+            changed = {ROWS: [{"id": made[ROWS][0]["id"], "response_filters": bad}]}
+            refused(admin.patch(f"/system/role/{made['id']}", json=changed), 400, "response filters")
+        plain = create_one(admin, "/system/role", name="unveiled", **{ROWS: [ROW]})
+        assert plain[ROWS][0]["response_filters"] == []
+
     def test_filters_are_kept_as_a_list(self, admin: Client) -> None:
         filters = [
             {"name": "region", "operator": "=", "value": "{user.id}"},

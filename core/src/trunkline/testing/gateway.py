@@ -118,7 +118,7 @@ class Gateway:
         return found
 
     def create_role(self, rows: Sequence[Mapping[str, Any]], **fields: Any) -> int:
-        """Create an active role from rows ``{service, component, verb_mask, filters, filter_op}``; answer its id.
+        """Create an active role from rows ``{service, component, verb_mask, filters, …}``; answer its id.
 
         ``service`` is a name, or None for every service; ``requestor_mask`` is 3 unless given.
         """
@@ -127,7 +127,8 @@ class Gateway:
             values = dict(row)
             name = values.pop("service")
             values["service_id"] = self._service_id(name) if name is not None else None
-            values["filters"] = _text(values["filters"]) if values.get("filters") else None
+            for name in ("filters", "response_filters"):
+                values[name] = _text(values[name]) if values.get(name) else None
             self._insert(tables.role_service_access, role_id=role["id"], **{"requestor_mask": 3, **values})
         return int(role["id"])
 

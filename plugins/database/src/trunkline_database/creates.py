@@ -37,10 +37,10 @@ def _is_one_statement(target: Target, one: Prepared) -> bool:
 
 
 async def _created(reply: Reply, made: list[Row]) -> list[Row]:
-    if not reply.target.identity:
-        return [shape.only(reply.columns, row) for row in made]
-    if reply.is_key:
-        return [shape.only(reply.columns, row) for row in made]
+    if not reply.target.identity or reply.is_key:
+        rows = [shape.only(reply.columns, row) for row in made]
+        reply.target.seen(rows)
+        return rows
     return await reply.rows([reply.key_of(row) for row in made])
 
 

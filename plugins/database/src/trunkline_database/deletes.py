@@ -25,7 +25,7 @@ async def delete_one(target: Target, text: str) -> Row:
     if set(columns) <= set(identity):
         if not await Writer(target, target.service.store).remove(every(identity, key)):
             raise not_found(text)
-        return shape.only(columns, dict(zip(keys_of(identity), key, strict=True)))
+        return _shown(target, columns, dict(zip(keys_of(identity), key, strict=True)))
     async with target.service.store.transaction() as transaction:
         return await _delete_key(target, transaction, columns, key, text)
 
@@ -71,7 +71,8 @@ async def _delete_list(target: Target, columns: tuple[Column, ...], asked: Seque
         if len(found) < len(set(keys)):
             raise NotFound("Some are missing; which ones, the single steps will tell.")
         await _remove_all(target, rows, keys)
-        return [found[key] for key in keys]
+        shown = {key: _shown(target, columns, row) for key, row in found.items()}
+        return [shown[key] for key in keys]
 
     return await batch.write(target.service.store, asked, step, target.query, "deleted", together)
 
@@ -81,7 +82,7 @@ async def _delete_key(target: Target, rows: Rows, columns: tuple[Column, ...], k
     if key not in found:
         raise not_found(shown)
     await Writer(target, rows).remove(every(target.identity, key))
-    return found[key]
+    return _shown(target, columns, found[key])
 
 
 async def _delete_matching(target: Target, columns: tuple[Column, ...]) -> list[Row]:
@@ -98,7 +99,13 @@ async def _delete_matching(target: Target, columns: tuple[Column, ...]) -> list[
             keys = [tuple(row[column.key] for column in identity) for row in found]
             for part in parts(target, keys):
                 await transaction.delete(target.table, target.narrowed(among(identity, part)))
-    return [shape.only(columns, row) for row in found]
+    return [_shown(target, columns, row) for row in found]
+
+
+def _shown(target: Target, columns: tuple[Column, ...], row: Row) -> Row:
+    shown = shape.only(columns, row)
+    target.seen([shown])
+    return shown
 
 
 async def _remove_all(target: Target, rows: Rows, keys: list[tuple[Any, ...]]) -> None:

@@ -44,7 +44,9 @@ class Keyset:
             order.setdefault(column, Order(column))
         if not target.table.primary_key and not any(one.is_unique and not one.allow_null for one in order):
             raise BadRequest("With 'paging' as keyset, 'order' must have a unique field: the table has no primary key.")
-        if unfit := next((one.key for one in order if one.is_virtual or one.type in _UNORDERED), None):
+        if unfit := next(
+            (one.key for one in order if one.is_virtual or one.type in _UNORDERED or target.covers(one)), None
+        ):
             raise BadRequest(f"With 'paging' as keyset, 'order' can not have the field '{unfit}'.")
         words = [(one.column.name, one.descending, one.nulls) for one in order.values()]
         return cls(tuple(order.values()), blake2b(repr((target.table.name, words)).encode(), digest_size=4).hexdigest())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from trunkline_database.filters import Node
 from trunkline_database.model import Column, Relation, Table
 from trunkline_database.params import AggregateField, OrderField, Query, tuple_of
 from trunkline_database.resolve import every, resolved
+from trunkline_database.veil import Veil, veil_of
 
 if TYPE_CHECKING:
     from trunkline_database.service import DatabaseService
@@ -101,11 +102,26 @@ class Target:
         return access.row_filter(self.service, self.call, self.table, self.verb, self.component)
 
     @cached_property
+    def veil(self) -> Veil | None:
+        """What the caller's role leaves out of replies or masks in them (D33)."""
+        return veil_of(self.service, self.call, self.table, self.component)
+
+    def covers(self, column: Column) -> bool:
+        """Say whether a column may not be asked for, because its values are not for the caller."""
+        return self.veil is not None and column in self.veil.covered
+
+    def seen(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take out of rows that are about to go out what is not for the caller."""
+        if self.veil is not None:
+            for row in rows:
+                self.veil.put_on(row)
+
+    @cached_property
     def identity(self) -> tuple[Column, ...]:
         """The columns that identify records: ``id_field``, else the primary key; empty when there is none."""
         if self.query.id_field:
             found = self.table.columns_named(self.query.id_field)
-            if virtual := next((one for one in found if one.is_virtual), None):
+            if virtual := next((one for one in found if one.is_virtual or self.covers(one)), None):
                 raise BadRequest(f"Field '{virtual.key}' can not identify records.")
             return found
         return self.table.primary_key
@@ -143,16 +159,24 @@ class Target:
         if asked is None:
             asked = ("*",) if default == "all" else ()
         if not asked:
-            return self.identity or self.table.stored
+            return self._shown(self.identity or self.table.stored)
         if asked == ("*",):
-            return self.table.readable
+            return self._shown(self.table.readable)
         found: dict[Column | Aggregate, None] = {}
         for one in asked:
             if isinstance(one, AggregateField):
                 found[self._aggregate(one)] = None
+            elif one == "*":
+                found.update(dict.fromkeys(self._shown(self.table.readable)))
             else:
-                found.update(dict.fromkeys(self.table.readable if one == "*" else self.table.columns_named([one])))
+                (column,) = self.table.columns_named([one])
+                if not self._shown((column,)):
+                    raise BadRequest(f"Invalid field requested: {one.strip()[:128]}")
+                found[column] = None
         return tuple(found)
+
+    def _shown(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        return columns if self.veil is None else tuple(one for one in columns if one not in self.veil.hidden)
 
     def columns(self, default: Literal["all", "key"] = "all") -> tuple[Column, ...]:
         """Answer the output fields where aggregates make no sense; raises BadRequest for those."""
@@ -165,7 +189,7 @@ class Target:
         if asked.column is None:
             return Aggregate(asked.function, None)
         column = self.table.column(asked.column)
-        if column is None or column.is_virtual:
+        if column is None or column.is_virtual or self.covers(column):
             raise BadRequest(f"Invalid field requested: {asked.function.upper()}({asked.column[:128]})")
         if asked.function in ("sum", "avg") and column.type not in types.NUMBERS:
             raise BadRequest(f"Field '{column.key}' must be a number for {asked.function.upper()}.")
@@ -183,7 +207,12 @@ class Target:
         node = filters.bind(filters.parse(self.query.filter), self.query.params)
         if "{" in self.query.filter or self.query.params:
             node = filters.substitute(node, access.look_up_of(self.service, self.call))
-        return resolved(self.table, node)
+        node = resolved(self.table, node)
+        if self.veil is not None:
+            for name in filters.fields_of(node):
+                if self.covers(column := self.table.by_real_name[name]):
+                    raise filters.BadFilter.at_field(column.key)
+        return node
 
     def narrowed(self, node: Node) -> Node:
         """Join a test for keys with the role's filter; what the request filters does not count there."""
@@ -205,7 +234,7 @@ class Target:
 
     def _order(self, asked: OrderField) -> Order:
         column = self.table.column(asked.name)
-        if column is None or not column.is_readable:
+        if column is None or not column.is_readable or self.covers(column):
             raise BadRequest(f"Invalid field '{asked.name[:128]}' in order by clause.")
         return Order(column, asked.descending, asked.nulls)
 
@@ -214,7 +243,7 @@ class Target:
         found = []
         for name in self.query.group:
             column = self.table.column(name)
-            if column is None or not column.is_readable or column.is_aggregate:
+            if column is None or not column.is_readable or column.is_aggregate or self.covers(column):
                 raise BadRequest(f"Invalid or unknown field '{name[:128]}' in group by clause.")
             found.append(column)
         return tuple(found)

@@ -37,6 +37,7 @@ async def by_id(target: Target, text: str) -> Row:
         raise not_found(text)
     if relations:
         await related.attach(target.service.store, rows, relations)
+    target.seen(rows)
     return rows[0]
 
 
@@ -79,6 +80,8 @@ async def by_filter(target: Target) -> Any:
             meta = shape.meta_of(count, query.offset, shown, limit)
     if relations:
         await related.attach(target.service.store, rows, relations)
+    if isinstance(rows, list):
+        target.seen(rows)
     return shape.records(target, rows, meta | shape.schema_asked(target))
 
 
@@ -99,8 +102,9 @@ async def _page(target: Target, plan: Select, probing: bool, plain: bool) -> tup
 
 def _passes_json(target: Target) -> bool:
     service = target.service
-    # Results that are kept must be what they are.
-    return not (target.query.as_list or service.config.cache_enabled) and render.passes_json(service.app, target.call)
+    # Results that are kept must be what they are, and only values can be masked.
+    as_rows = target.query.as_list or service.config.cache_enabled or (target.veil is not None and target.veil.masks)
+    return not as_rows and render.passes_json(service.app, target.call)
 
 
 async def _by_keyset(target: Target, plan: Select, relations: Sequence[related.Wanted]) -> dict[str, Any]:
@@ -119,6 +123,7 @@ async def _by_keyset(target: Target, plan: Select, relations: Sequence[related.W
             del row[column.key]
     if relations:
         await related.attach(store, rows, relations)
+    target.seen(rows)
     return shape.records(target, rows, meta | shape.schema_asked(target))
 
 
@@ -129,8 +134,10 @@ async def by_ids(target: Target, asked: Sequence[Any]) -> list[Row]:
     keys = [_key_or_error(target, one) for one in asked]
     wanted = [key for key in dict.fromkeys(keys) if isinstance(key, tuple)]
     rows = await by_keys(target, target.service.store, wanted, related.with_links(columns, relations))
+    found_rows = list({id(row): row for row in rows.values()}.values())
     if relations:
-        await related.attach(target.service.store, list(rows.values()), relations)
+        await related.attach(target.service.store, found_rows, relations)
+    target.seen(found_rows)
 
     def found(index: int) -> Row:
         key = keys[index]

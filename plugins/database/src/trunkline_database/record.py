@@ -37,7 +37,7 @@ def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
         column = table.column(str(name))
         if column is not None:
             if _is_settable(column, value):
-                given = _value(table, column, value, creating)
+                given = _value(target, column, value, creating)
                 if given is not validation.IGNORED:
                     values[column.name] = given
         elif (relation := table.relations_by_name.get(str(name).lower())) is not None:
@@ -75,9 +75,9 @@ def _is_settable(column: Column, value: Any) -> bool:
     return not column.auto_increment or value not in (None, "")
 
 
-def _value(table: Table, column: Column, value: Any, creating: bool) -> Any:
+def _value(target: Target, column: Column, value: Any, creating: bool) -> Any:
     if isinstance(value, dict) and set(value) == {"expression"} and column.type != "json":
-        value = _expression(table, str(value["expression"]), creating)
+        value = _expression(target, str(value["expression"]), creating)
         return validation.checked(column.key, column.rules, value, creating=creating) if column.rules else value
     if column.rules and not (value is None and not column.allow_null):
         value = validation.checked(column.key, column.rules, value, creating=creating)
@@ -86,14 +86,14 @@ def _value(table: Table, column: Column, value: Any, creating: bool) -> Any:
     return types.stored(column, value)
 
 
-def _expression(table: Table, text: str, creating: bool) -> Function | Arithmetic:
+def _expression(target: Target, text: str, creating: bool) -> Function | Arithmetic:
     """Read an expression: an allowed function, or in changes ``column op number``. No SQL goes through (D28)."""
     found = parse_value(text)
     if isinstance(found, Function):
         return found
     arithmetic = _ARITHMETIC.fullmatch(text)
-    column = table.column(arithmetic.group(1)) if arithmetic and not creating else None
-    if arithmetic is None or column is None or column.type not in types.NUMBERS:
+    column = target.table.column(arithmetic.group(1)) if arithmetic and not creating else None
+    if arithmetic is None or column is None or column.type not in types.NUMBERS or target.covers(column):
         raise BadRequest(f"SQL expression '{text[:128]}' is not permitted.")
     number = float(arithmetic.group(3)) if "." in arithmetic.group(3) else int(arithmetic.group(3))
     return Arithmetic(column, arithmetic.group(2), number)  # type: ignore[arg-type]  # one of the four in the pattern

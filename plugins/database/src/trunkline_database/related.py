@@ -128,6 +128,7 @@ async def _attach_one(store: Store, parents: dict[Any, list[Row]], one: Wanted) 
         children.setdefault(same(parent), []).append(child)
         if hidden:
             child.pop(one.ref.key, None)
+    one.other.seen(child for _, child in fetched)
     for key, rows in parents.items():
         found = children.get(same(key), [])
         for row in rows:

@@ -45,12 +45,15 @@ class Reply:
         identity = self.target.identity
         if self.is_key:
             named = [dict(zip((column.key for column in identity), key, strict=True)) for key in keys]
-            return [shape.only(self.columns, row) for row in named]
+            shown = [shape.only(self.columns, row) for row in named]
+            self.target.seen(shown)
+            return shown
         store = self.target.service.store
         columns = related.with_links(self.columns, self.relations)
         found = await by_keys(self.target, store, list(dict.fromkeys(keys)), columns)
         if self.relations:
             await related.attach(store, list(found.values()), self.relations)
+        self.target.seen({id(row): row for row in found.values()}.values())
         return [found[key] for key in keys if key in found]
 
     def key_of(self, row: Row) -> tuple[Any, ...]:

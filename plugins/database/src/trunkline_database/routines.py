@@ -100,7 +100,16 @@ class RoutineResource(Resource):
         except StaleSchema as error:
             routine, values = bound(await self._anew(name, overloads, error), given)
             outcome = await self._run(routine, values)
+        self._veil(call, routine, outcome)
         return shaped(routine, outcome, shape)
+
+    def _veil(self, call: Call, routine: Routine, outcome: Outcome) -> None:
+        """Take out of the result what the caller's role does not let through (D33)."""
+        component = f"{self.name}/{routine.identity.key.lower()}"
+        found = call.caller.response_filter(self.service.record, component)
+        if found is not None:
+            outcome.sets = [[found.seen(row, self.app.masker) for row in one] for one in outcome.sets]
+            outcome.out = found.seen(outcome.out, self.app.masker)
 
     async def _run(self, routine: Routine, values: Mapping[int, Any]) -> Outcome:
         try:

@@ -57,6 +57,7 @@ class _Reading:
             async for rows in parts:
                 if self._relations:
                     await related.attach(store, rows, self._relations)
+                self._target.seen(rows)
                 self._shown += len(rows)
                 yield rows
 

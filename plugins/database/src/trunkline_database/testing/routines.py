@@ -205,6 +205,14 @@ class RoutinesSuite(LibrarySuite):
         assert routines.library.get("genre", count_only="true") == 3
 
     @needs("procedures", "result_sets")
+    def test_what_a_role_does_not_let_through_is_left_out(self, gateway: Gateway, routines: Routines) -> None:
+        """D33."""
+        filters = [{"name": "pages", "action": "exclude"}, {"name": "title", "action": "mask", "value": "last4"}]
+        row = {"service": routines.service, "component": "_proc/proc_rows", "verb_mask": 3, "response_filters": filters}
+        reply = gateway.key_for([row]).get(f"/{routines.service}/_proc/proc_rows(700)")
+        assert _lower(reply.json()) == [{"title": "***sses"}]
+
+    @needs("procedures", "result_sets")
     def test_one_result_set_is_a_bare_list(self, routines: Routines) -> None:
         assert _lower(routines.call("_proc", "proc_rows", {"params": [400]})) == THICK
         assert _lower(routines.call("_proc", "proc_rows(700)")) == THICK[1:]

@@ -11,6 +11,7 @@ from trunkline_database.testing.relating import RelatingSuite
 from trunkline_database.testing.remembering import RememberingSuite
 from trunkline_database.testing.routines import RoutinesSuite
 from trunkline_database.testing.structure import StructureSuite
+from trunkline_database.testing.veiling import VeilingSuite
 from trunkline_database.testing.writing import WritingSuite
 
 
@@ -20,6 +21,7 @@ class DatabaseSuite(
     RelatingSuite,
     WritingSuite,
     GuardingSuite,
+    VeilingSuite,
     StructureSuite,
     RememberingSuite,
     KeepingSuite,

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from trunkline import response_filter
 from trunkline.app import App
 from trunkline.db import tables
 from trunkline_database import filters
@@ -21,13 +22,14 @@ class RoleServiceAccess(Model):
     @classmethod
     def shown(cls, app: App, row: Row) -> dict[str, Any]:
         """Show the filters as the list that they are."""
-        return {**super().shown(app, row), "filters": from_json(row["filters"], [])}
+        lists = {name: from_json(row[name], []) for name in ("filters", "response_filters")}
+        return {**super().shown(app, row), **lists}
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
         """Check masks, service and filters now: a row that cannot work must not be found out by a denied caller."""
         conditions = given.get("filters")
-        rest = {name: value for name, value in given.items() if name != "filters"}
+        rest = {name: value for name, value in given.items() if name not in ("filters", "response_filters")}
         values = super().values(work, rest, row)
         for name, most in (("verb_mask", 1023), ("requestor_mask", 3)):
             if not 0 <= values.get(name, 0) <= most:
@@ -45,6 +47,8 @@ class RoleServiceAccess(Model):
                 raise invalid("filter_op", "The filter_op field must be and or or.")
         if "filters" in given:
             values["filters"] = as_json(_checked(conditions))
+        if "response_filters" in given:
+            values["response_filters"] = as_json(_checked_response(given["response_filters"]))
         return values
 
 
@@ -59,6 +63,18 @@ def _checked(conditions: Any) -> list[dict[str, Any]]:
         except (ValueError, filters.BadFilter) as error:
             raise invalid("filters", f"The filters field is invalid: {error}") from None
     return [{key: one.get(key) for key in ("name", "operator", "value")} for one in conditions]
+
+
+def _checked_response(entries: Any) -> list[dict[str, Any]]:
+    """Check what is to be left out of replies (D33)."""
+    entries = entries or []
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise invalid("response_filters", "The response filters field must be a list of objects with name and action.")
+    try:
+        response_filter.read(entries)
+    except ValueError as error:
+        raise invalid("response_filters", f"The response filters field is invalid: {error}.") from None
+    return [{key: one[key] for key in ("name", "action", "value") if one.get(key) is not None} for one in entries]
 
 
 class Role(Model):
