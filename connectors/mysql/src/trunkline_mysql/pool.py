@@ -7,8 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
+from trunkline_database.sql.turns import Turns
 from trunkline_mysql.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -24,26 +23,18 @@ class Pool:
     def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, patience: float) -> None:
         """Take what makes a connection; nothing connects yet."""
         self._connect = connect
-        self._slots = asyncio.Semaphore(size)
-        self._patience = patience
+        self._turns = Turns(size, patience)
         self._idle: list[Connection] = []
         self._killing: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def take(self) -> Connection:
         """Borrow a connection; raises SQLAlchemy's TimeoutError when all are in use for too long."""
-        if self._slots.locked():
-            try:
-                async with asyncio.timeout(self._patience):
-                    await self._slots.acquire()
-            except TimeoutError as error:
-                raise PoolTimeout("all connections are in use") from error
-        else:
-            await self._slots.acquire()
+        await self._turns.take()
         try:
             return await self._idle_one() or await self._connect()
         except BaseException:
-            self._slots.release()
+            self._turns.give()
             raise
 
     def give(self, connection: Connection) -> None:
@@ -60,7 +51,7 @@ class Pool:
                 self._killing.add(task)
                 task.add_done_callback(self._killed)
                 return
-        self._slots.release()
+        self._turns.give()
 
     @contextlib.asynccontextmanager
     async def lent(self) -> AsyncIterator[Connection]:
@@ -118,4 +109,4 @@ class Pool:
 
     def _killed(self, task: asyncio.Task[None]) -> None:
         self._killing.discard(task)
-        self._slots.release()
+        self._turns.give()

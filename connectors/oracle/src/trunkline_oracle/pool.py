@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from trunkline_database.sql.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,7 @@ class Pool:
     def __init__(self, connect: Callable[[], Awaitable[Any]], size: int, patience: float) -> None:
         """Take what makes a connection; nothing connects yet."""
         self._connect = connect
-        self._slots = asyncio.Semaphore(size)
-        self._patience = patience
+        self._turns = Turns(size, patience)
         self._idle: list[tuple[Any, float]] = []
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -58,18 +57,11 @@ class Pool:
             await asyncio.wait(set(self._leaving))
 
     async def _take(self) -> Any:
-        if self._slots.locked():
-            try:
-                async with asyncio.timeout(self._patience):
-                    await self._slots.acquire()
-            except TimeoutError as error:
-                raise PoolTimeout("all connections are in use") from error
-        else:
-            await self._slots.acquire()
+        await self._turns.take()
         try:
             return await self._idle_one() or await self._connect()
         except BaseException:
-            self._slots.release()
+            self._turns.give()
             raise
 
     def _give(self, connection: Any) -> None:
@@ -78,12 +70,12 @@ class Pool:
             self._end(connection, cancel=False)
         else:
             self._idle.append((connection, asyncio.get_running_loop().time()))
-        self._slots.release()
+        self._turns.give()
 
     def _leave(self, connection: Any) -> None:
         # The slot is free once the server is: whoever leaves again and again costs no more than the others.
         task = self._end(connection, cancel=True)
-        task.add_done_callback(lambda _: self._slots.release())
+        task.add_done_callback(lambda _: self._turns.give())
 
     async def _idle_one(self) -> Any:
         while self._idle:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from trunkline_database.sql.driver import Bound, Driver, Ran, RawRow, Values
+from trunkline_database.sql.turns import Turns
 
 if TYPE_CHECKING:
     import asyncpg
@@ -104,8 +104,8 @@ class AsyncpgDriver(Driver):
         self._patience = settings.statement_timeout + _GRACE_SECONDS
         self._opening = asyncio.Lock()
         self._pool: asyncpg.Pool[Any] | None = None
-        # Connections are lent in the order in which they were asked for; the pool itself lets late-comers overtake.
-        self._turns = asyncio.Semaphore(settings.pool_size)
+        # The pool itself lets late-comers overtake.
+        self._turns = Turns(settings.pool_size, settings.pool_timeout)
 
     async def fetch(self, sql: str, values: Values, *, small: bool = False) -> list[RawRow]:
         """Run a reading statement."""
@@ -156,19 +156,12 @@ class AsyncpgDriver(Driver):
 
     async def _borrow(self) -> tuple[Any, Any]:
         """Take a connection; raises SQLAlchemy's TimeoutError when all are busy for too long, else NotConnected."""
-        if self._turns.locked():
-            # A stop-watch costs a task, and who need not wait needs none.
-            try:
-                await asyncio.wait_for(self._turns.acquire(), self._settings.pool_timeout)
-            except TimeoutError as error:
-                raise PoolTimeout("all connections are in use") from error
-        else:
-            await self._turns.acquire()
+        await self._turns.take()
         try:
             pool = self._pool or await self._open()
             return pool, await pool.acquire(timeout=None if pool.get_idle_size() else self._settings.pool_timeout)
         except BaseException as error:
-            self._turns.release()
+            self._turns.give()
             if isinstance(error, TimeoutError):
                 raise NotConnected("the database did not answer in time") from error
             if isinstance(error, self._connect_errors()):
@@ -180,7 +173,7 @@ class AsyncpgDriver(Driver):
         try:
             await pool.release(connection, timeout=self._settings.connect_timeout)
         finally:
-            self._turns.release()
+            self._turns.give()
 
     async def close(self) -> None:
         """Close the connections as soon as what runs on them has ended; a few seconds are enough for that."""
