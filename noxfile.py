@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 # All packages, editable, in one environment that the sessions below share: nox itself makes one a session.
 EVERYTHING = ROOT / ".nox" / "everything"
+# What tests need of a package beyond what it needs itself.
+EXTRAS = {"metrics": "[otel]"}
 BIN = EVERYTHING / ("Scripts" if os.name == "nt" else "bin")
 
 
@@ -40,7 +42,7 @@ def everything(session: nox.Session) -> None:
     pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     session.run(*pip, *group("types"), *group("tests"), external=True)
     # setuptools is there by now, so that no package needs a build environment of its own.
-    folders = [argument for file in files[2:] for argument in ("-e", str(file.parent))]
+    folders = [part for file in files[2:] for part in ("-e", f"{file.parent}{EXTRAS.get(file.parent.name, '')}")]
     core = f"{ROOT / 'core'}[testing,postgresql,mysql]"
     session.run(*pip, "--no-build-isolation", "-e", core, *folders, external=True)
     stamp.write_text(state)

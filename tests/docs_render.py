@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- fields: rendered by nox -s docs -->", "<!-- end of fields -->"
+SETTINGS, END_SETTINGS = "<!-- settings: rendered by nox -s docs -->", "<!-- end of settings -->"
 
 
 def settings_page() -> str:
     """Render the settings of the kernel."""
-    from trunkline.commands import variable_of
     from trunkline.settings import Settings
 
     lines = [
         "# Settings",
         "",
         "Read from the environment, or from a `.env` file in the working directory. Rendered by `nox -s docs`.",
+        "Plugins have settings of their own, which their READMEs list.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
+        *settings_table(Settings),
     ]
-    for name, info in Settings.model_fields.items():
-        default = "" if info.default in (None, "") or "Secret" in type(info.default).__name__ else f"`{info.default}`"
-        lines.append(f"| `{variable_of(name)}` | {default} | {info.description} |")
     return "\n".join(lines) + "\n"
+
+
+def settings_table(kind: type[BaseSettings]) -> list[str]:
+    """Render the settings of the kernel or of a plugin as a table."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, info in kind.model_fields.items():
+        alias = info.validation_alias
+        variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else alias or name.upper()
+        default = "" if info.default in (None, "") or "Secret" in type(info.default).__name__ else f"`{info.default}`"
+        lines.append(f"| `{variable}` | {default} | {info.description} |")
+    return lines
+
+
+def plugin_page(name: str, written: str) -> str:
+    """Put the table of settings between the markers of a plugin's README; its module ``settings`` declares them."""
+    module = importlib.import_module(f"trunkline_{name}.settings")
+    (kind,) = (
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, BaseSettings) and one.__module__ == module.__name__
+    )
+    head, _, rest = written.partition(SETTINGS)
+    tail = rest.partition(END_SETTINGS)[2]
+    return head + "\n".join([SETTINGS, *settings_table(kind), END_SETTINGS]) + (tail or "\n")
 
 
 def cli_page() -> str:
@@ -75,6 +99,9 @@ def pages() -> dict[Path, str]:
     found = {ROOT / "docs/settings.md": settings_page(), ROOT / "docs/cli.md": cli_page()}
     for readme in sorted(ROOT.glob("connectors/*/README.md")):
         found[readme] = connector_page(readme.parent.name, readme.read_text())
+    for readme in sorted(ROOT.glob("plugins/*/README.md")):
+        if SETTINGS in (written := readme.read_text()):
+            found[readme] = plugin_page(readme.parent.name, written)
     return found
 
 

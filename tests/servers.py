@@ -384,3 +384,12 @@ def firebird_server() -> Iterator[Server]:
     """A Firebird of this test run's own."""
     with serving(Firebird) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sqlbridge_server() -> Iterator[Server]:
+    """A pysqlbridge of this test run's own."""
+    from sqlbridge import Sqlbridge
+
+    with serving(Sqlbridge) as server:
+        yield server

@@ -103,7 +103,8 @@ class Builder:
         extra = (PARENT,) if plan.via is not None else ()
         if plan.limit is None and not plan.offset:
             return self._finished(query.order_by(*order), plan.fields, extra)
-        number = sa.func.row_number().over(partition_by=parent, order_by=order or self.dialect.any_order() or None).label("n")
+        ranking = order or self.dialect.any_order() or None
+        number = sa.func.row_number().over(partition_by=parent, order_by=ranking).label("n")
         inner = query.add_columns(number).subquery("ranked")
         outer = sa.select(*(one for one in inner.c if one.name != "n")).order_by(inner.c.n)
         if plan.limit is not None:
@@ -134,8 +135,11 @@ class Builder:
         if returning and answers:
             query = query.returning(*(self._field(source, one) for one in returning))
             query = query if check is None else query.returning(self._guard(check, source, table))
-            return self._finished(query, returning, keys=values)
-        return self._finished(query, (), keys=values)
+            statement = self._finished(query, returning, keys=values)
+        else:
+            statement = self._finished(query, (), keys=values)
+        statement.text = self.dialect.inserting(statement.text, table, values)
+        return statement
 
     def insert_many(
         self, table: Table, names: Sequence[str], returning: Sequence[Column], check: Node | None
@@ -257,7 +261,7 @@ class Builder:
         return self.dialect.guard(self.clause(check, source, table))
 
     def _text_bind(self) -> sa.BindParameter[Any]:
-        self.binders.append(None)
+        self.binders.append(self.dialect.pattern_binder())
         return sa.bindparam(f"p{len(self.binders) - 1}", type_=sa.String())
 
     def _number(self) -> sa.BindParameter[Any]:

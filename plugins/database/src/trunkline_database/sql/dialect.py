@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from trunkline.errors import BadRequest
 from trunkline_database import types
 from trunkline_database.definition import ColumnDefinition
-from trunkline_database.model import Column, Constraint, TableName
+from trunkline_database.model import Column, Constraint, Table, TableName
 from trunkline_database.relations import ForeignKey
 from trunkline_database.sql.errors import Diagnosis, by_sqlstate
 from trunkline_database.sql.statement import Converter
@@ -139,6 +139,14 @@ class Dialect:
     def locked(self, query: sa.Select[Any], source: sa.FromClause) -> sa.Select[Any]:
         """Have a read hold its rows until the transaction ends."""
         return query.with_for_update()
+
+    def pattern_binder(self) -> Converter | None:
+        """Answer what rewrites a pattern of LIKE in which more signs than ``%`` and ``_`` mean something."""
+        return None
+
+    def inserting(self, text: str, table: Table, names: Collection[str]) -> str:
+        """Complete the text of an insert that brings values for these columns."""
+        return text
 
     def any_order(self) -> list[sa.ColumnElement[Any]]:
         """Answer what a page or a row number is ordered by where nothing else says, if there must be something."""

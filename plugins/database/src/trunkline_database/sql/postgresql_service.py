@@ -111,11 +111,15 @@ class PostgresqlService(SqlService):
             connect_timeout=float(options.get("connect_timeout", WAIT_SECONDS)),
             statement_timeout=self.read_timeout,
         )
-        return AsyncpgDriver(PostgresqlDialect().sa, settings)
+        return AsyncpgDriver(self.make_dialect().sa, settings)
 
     def open_store(self) -> PostgresqlStore:
         """Make the store."""
-        return PostgresqlStore(self.open_driver(), PostgresqlDialect(), self.config.schema)
+        return PostgresqlStore(self.open_driver(), self.make_dialect(), self.config.schema)
+
+    def make_dialect(self) -> PostgresqlDialect:
+        """Make the dialect."""
+        return PostgresqlDialect()
 
     def _session(self) -> dict[str, str]:
         """Answer what each session is told: the forms that clients know, and what the configuration says."""

@@ -35,6 +35,7 @@ class SqlRows(Rows):
         self.checks = compiler.dialect.checks
 
     async def select(self, plan: Select) -> list[Row]:
+        """Read rows."""
         statement, values = self._compiler.select(plan)
         bound = statement.bound(values)
         with self._translated("read"):
@@ -49,6 +50,7 @@ class SqlRows(Rows):
             return statement.rows(await self._session.fetch(statement.text, bound))
 
     async def select_json(self, plan: Select) -> tuple[int, bytes] | None:
+        """Read rows as the engine's own JSON, where it writes the same."""
         statement, values = self._compiler.select_json(plan)
         if statement is None:
             return None
@@ -57,6 +59,7 @@ class SqlRows(Rows):
         return number, text.encode() if text else b""
 
     async def count(self, plan: Select) -> int:
+        """Count rows, or groups."""
         if not plan.group and any(is_aggregate(one) for one in plan.fields):
             return 1  # aggregates of a whole table are one row
         statement, values = self._compiler.count(plan)
@@ -71,6 +74,7 @@ class SqlRows(Rows):
         returning: Sequence[Column],
         check: Node | None = None,
     ) -> list[Row]:
+        """Insert rows, all or none."""
         if len(rows) == 1:
             return await self._insert_one(table, rows[0], returning, check)
         if len({tuple(row) for row in rows}) == 1 and not any(_has_functions(row) for row in rows):
@@ -120,6 +124,7 @@ class SqlRows(Rows):
     async def update(
         self, table: Table, where: Node | None, values: Mapping[str, Any], check: Node | None = None
     ) -> int:
+        """Change rows."""
         statement, collected = self._compiler.update(table, where, values, check)
         bound = statement.bound(collected)
         with self._translated("update"):
@@ -128,6 +133,7 @@ class SqlRows(Rows):
             return (await self._session.run(statement.text, bound)).count
 
     async def delete(self, table: Table, where: Node | None) -> int:
+        """Delete rows."""
         statement, collected = self._compiler.delete(table, where)
         with self._translated("delete"):
             return (await self._session.run(statement.text, statement.bound(collected))).count
@@ -143,12 +149,15 @@ class SqlRows(Rows):
 
 
 class SqlTransaction(SqlRows, Transaction):
+    """Rows through a session in a transaction."""
+
     def __init__(self, session: Bound, compiler: Compiler) -> None:
         super().__init__(session, compiler)
         self._bound = session
 
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
+        """Open a part that is undone alone when it raises."""
         async with self._bound.savepoint():
             yield
 

@@ -24,6 +24,8 @@ class ThreadedDriver(Driver):
     """Runs statements on an engine whose connections are in autocommit mode."""
 
     begin = "BEGIN"
+    # How a part of a transaction is opened, undone, and closed; where the last is empty, nothing closes it.
+    parts = ("SAVEPOINT {}", "ROLLBACK TO SAVEPOINT {}", "RELEASE SAVEPOINT {}")
 
     def __init__(self, engine: sa.Engine, read_timeout: float = DEFAULT_READ_TIMEOUT) -> None:
         """Take the engine, which connects on first use; reads are stopped after ``read_timeout`` seconds."""
@@ -186,13 +188,15 @@ class _ThreadedBound(Bound):
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         name = f"part_{next(self._numbers)}"
-        await self.run(f"SAVEPOINT {name}", ())
+        opening, undoing, closing = self._driver.parts
+        await self.run(opening.format(name), ())
         try:
             yield
         except BaseException:
-            await self.run(f"ROLLBACK TO SAVEPOINT {name}", ())
+            await self.run(undoing.format(name), ())
             raise
-        await self.run(f"RELEASE SAVEPOINT {name}", ())
+        if closing:
+            await self.run(closing.format(name), ())
 
     async def end(self, word: str) -> None:
         """Commit or roll back, and give the connection back whatever happens."""
