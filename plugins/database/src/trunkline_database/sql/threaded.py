@@ -32,6 +32,7 @@ class ThreadedDriver(Driver):
         self.read_timeout = read_timeout
         self.engine = engine
         self.dialect = engine.dialect
+        self._closed = False
 
     async def fetch(self, sql: str, values: Values, *, small: bool = False) -> list[RawRow]:
         """Run a reading statement; when time is up or the client leaves, the statement is interrupted."""
@@ -59,7 +60,7 @@ class ThreadedDriver(Driver):
             self.drop_if_lost(lent, error)
             raise
         finally:
-            await _to_the_end(lent.close)
+            await _to_the_end(self.give_back, lent)
 
     def open_cursor(self, connection: Any) -> Any:
         """Open a cursor that leaves rows with the server until they are fetched."""
@@ -111,8 +112,15 @@ class ThreadedDriver(Driver):
         return await in_thread(work)
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close what is idle now, and the rest when it comes back."""
+        self._closed = True
         await in_thread(self.engine.dispose)
+
+    def give_back(self, lent: PoolProxiedConnection) -> None:
+        """Give a connection back; a pool that was closed would keep it open."""
+        if self._closed:
+            lent.invalidate()
+        lent.close()
 
     def interrupt(self, connection: Any) -> None:
         """Stop what a connection is doing, where the driver can."""
@@ -135,7 +143,7 @@ class ThreadedDriver(Driver):
             self.drop_if_lost(lent, error)
             raise
         finally:
-            lent.close()
+            self.give_back(lent)
 
     def drop_if_lost(self, lent: PoolProxiedConnection, error: Exception) -> None:
         """Throw a connection away when its error says that the other end is gone."""
@@ -211,7 +219,7 @@ class _ThreadedBound(Bound):
                 lent.invalidate()
                 raise
             finally:
-                lent.close()
+                self._driver.give_back(lent)
 
         await _to_the_end(finish)
 
