@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trunkline.call import Call
+from trunkline.call import Call, Caller
+from trunkline.errors import TrunklineError
+from trunkline.service import CallPath
 from trunkline_database.extras import Words
 from trunkline_database.model import TableName, listed
 from trunkline_database.params import names_in, read_query
@@ -37,7 +39,7 @@ async def table_list(
 ) -> dict[str, Any]:
     """List the tables that the caller may touch; ``access`` renders the verb mask."""
     query = read_query(call)
-    found = await visible(service, call, component, refresh=query.refresh)
+    found = await visible(service, call.caller, component, refresh=query.refresh)
     wanted = {one.lower() for one in names_in(call.option("ids"))}
     prefix = call.params.get("schema")
     if wanted:
@@ -56,13 +58,23 @@ async def table_list(
     return {"resource": entries}
 
 
-async def visible(service: DatabaseService, call: Call, component: str, *, refresh: bool = False) -> list[Listed]:
+async def visible(service: DatabaseService, caller: Caller, component: str, *, refresh: bool = False) -> list[Listed]:
     """List the tables on which the caller has any right; records go by alias, the schema by real names."""
     names = await service.catalogue.names(refresh=refresh)
     extras = await service.catalogue.extras()
     found = []
     for name in names:
         shown = extras.record_name(name.key) if component == "_table" else name.key
-        if mask := call.caller.mask(service.record, f"{component}/{shown.lower()}"):
+        if mask := caller.mask(service.record, f"{component}/{shown.lower()}"):
             found.append(Listed(name, shown, mask, extras.tables.get(name.key.lower(), {})))
     return found
+
+
+async def with_tables(service: DatabaseService, caller: Caller, paths: list[CallPath]) -> list[CallPath]:
+    """Add to the paths of a resource that of its tables; their names are left out while the database is not there."""
+    (own,) = paths
+    try:
+        names = [one.shown for one in await visible(service, caller, own.path)]
+    except TrunklineError:
+        names = []
+    return [own, CallPath(f"{own.path}/{{table_name}}", own.verbs, {"table_name": names})]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trunkline.call import Call, verbs_of
-from trunkline.errors import BadRequest, InternalError, NotFound
-from trunkline.service import Resource
+from trunkline.call import Call, Caller, verbs_of
+from trunkline.errors import BadRequest, InternalError, NotFound, TrunklineError
+from trunkline.service import CallPath, Resource
 from trunkline_database.params import names_in, read_query
 from trunkline_database.routine import Outcome, Routine, RoutineKind, RoutineName
 from trunkline_database.routine_call import bound, sent
@@ -50,6 +50,17 @@ class RoutineResource(Resource):
         raise BadRequest(
             f"{call.method} requests without a resource are not currently supported by the '{self.name}' service."
         )
+
+    async def call_paths(self, caller: Caller) -> list[CallPath]:
+        """List the paths, also that of each routine; names are left out while the database is not there."""
+        (own,) = await super().call_paths(caller)
+        try:
+            names = [one.key for one in await self.service.routines.names(self.kind)]
+        except TrunklineError:
+            names = []
+        seen = [one for one in names if caller.mask(self.service.record, f"{self.name}/{one.lower()}")]
+        placeholder = f"{self.kind}_name"
+        return [own, CallPath(f"{self.name}/{{{placeholder}}}", ("GET", "POST"), {placeholder: seen})]
 
     # Lists.
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from trunkline.call import Call
+from trunkline.call import Call, Caller
 from trunkline.errors import BadRequest, BatchError, Conflict, NotFound, TrunklineError
-from trunkline.service import Resource
+from trunkline.service import CallPath, Resource
 from trunkline_database.definition import read_name
 from trunkline_database.extras import Extra, forget_fields, forget_own, forget_table, save
-from trunkline_database.listing import table_list, visible
+from trunkline_database.listing import table_list, visible, with_tables
 from trunkline_database.model import Column, Relation, Table
 from trunkline_database.params import names_in, read_query
 from trunkline_database.probing import has_functions, probe
@@ -36,6 +36,10 @@ class SchemaResource(Resource):
     label = "Schema"
     description = "Structure of tables and views."
     service: DatabaseService
+
+    async def call_paths(self, caller: Caller) -> list[CallPath]:
+        """List the paths, also that of each table."""
+        return await with_tables(self.service, caller, await super().call_paths(caller))
 
     # Reading.
 
@@ -63,7 +67,7 @@ class SchemaResource(Resource):
         wanted = _lower(names_in(call.option("ids")))
         if not wanted:
             return await table_list(self.service, call, self.name, lambda mask: mask, alias=True)
-        found = await visible(self.service, call, self.name)
+        found = await visible(self.service, call.caller, self.name)
         tables = [await self.service.catalogue.table(one.shown) for one in found if one.shown.lower() in wanted]
         return {"resource": [self._described(call, table) for table in tables]}
 

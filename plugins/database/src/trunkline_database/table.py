@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trunkline.call import Call, verbs_of
+from trunkline.call import Call, Caller, verbs_of
 from trunkline.errors import BadRequest, NotFound, TrunklineError
-from trunkline.service import Resource
+from trunkline.service import CallPath, Resource
 from trunkline_database import changes, creates, deletes, reads
-from trunkline_database.listing import table_list
+from trunkline_database.listing import table_list, with_tables
 from trunkline_database.params import read_query
 from trunkline_database.plan import Target
 from trunkline_database.store import StaleSchema
@@ -24,6 +24,10 @@ class TableResource(Resource):
     label = "Table"
     description = "Tables and views, with their records."
     service: DatabaseService
+
+    async def call_paths(self, caller: Caller) -> list[CallPath]:
+        """List the paths, also that of each table."""
+        return await with_tables(self.service, caller, await super().call_paths(caller))
 
     async def handle(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer a call; when the table was changed behind our back, look at it anew, and try a read again."""

@@ -17,6 +17,7 @@ _PARTS = (
     "remembering",
     "keeping",
     "routines",
+    "values",
     "veiling",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))

@@ -11,6 +11,7 @@ from trunkline_database.testing.relating import RelatingSuite
 from trunkline_database.testing.remembering import RememberingSuite
 from trunkline_database.testing.routines import RoutinesSuite
 from trunkline_database.testing.structure import StructureSuite
+from trunkline_database.testing.values import ValuesSuite
 from trunkline_database.testing.veiling import VeilingSuite
 from trunkline_database.testing.writing import WritingSuite
 
@@ -22,6 +23,7 @@ class DatabaseSuite(
     WritingSuite,
     GuardingSuite,
     VeilingSuite,
+    ValuesSuite,
     StructureSuite,
     RememberingSuite,
     KeepingSuite,
