@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from trunkline.call import Call
-from trunkline.errors import BadRequest, TooLarge
+from trunkline.errors import BadRequest, TooLarge, TooSlow
 from trunkline.query import parse_query
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from trunkline.app import App
+
+# Bytes a second below which a body is too slow, after a while.
+_LEAST_RATE = 500
 
 
 class ClientGone(BadRequest):
@@ -37,15 +41,26 @@ async def read(app: App, call: Call, receive: Receive) -> None:
     limit = app.settings.max_body
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"The request body is larger than {limit} bytes.")
-    data = bytearray()
-    async for chunk in _chunks(receive):
-        data += chunk
-        if len(data) > limit:
-            raise TooLarge(f"The request body is larger than {limit} bytes.")
-    call.raw = bytes(data)
+    call.raw = await _received(receive, limit, app.settings.body_timeout)
     call.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if data.strip():
+    if call.raw.strip():
         call.body = await _parsed(app, call)
+
+
+async def _received(receive: Receive, limit: int, patience: float) -> bytes:
+    """Read the body; whoever sends it too slowly holds a connection for nothing (checklist 31)."""
+    data = bytearray()
+    latest = asyncio.get_running_loop().time() + patience
+    try:
+        async with asyncio.timeout_at(latest) as allowed:
+            async for chunk in _chunks(receive):
+                data += chunk
+                if len(data) > limit:
+                    raise TooLarge(f"The request body is larger than {limit} bytes.")
+                allowed.reschedule(latest + len(data) / _LEAST_RATE)
+    except TimeoutError:
+        raise TooSlow("The request body took too long to come.") from None
+    return bytes(data)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -82,6 +82,12 @@ class Conflict(TrunklineError):
     status = 409
 
 
+class TooSlow(TrunklineError):
+    """The request body takes too long to come."""
+
+    status = 408
+
+
 class TooLarge(TrunklineError):
     """The request body exceeds the configured size."""
 

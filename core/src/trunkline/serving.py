@@ -44,6 +44,8 @@ def hypercorn(application: str, bind: Bind) -> int:
     config.shutdown_timeout = bind.graceful_timeout
     config.certfile, config.keyfile = bind.certfile, bind.keyfile
     config.include_server_header = False
+    # Room for the longest URL that is read (``max_url``), and for headers beside it.
+    config.h11_max_incomplete_size = 2**17
     config.accesslog = None
     config.errorlog = None
     with contextlib.suppress(ImportError):

@@ -118,6 +118,11 @@ class Settings(BaseSettings):
     )
     password_length: int = _env("TRUNKLINE_PASSWORD_LENGTH", default=16, help="Least length of a password (D18).")
     max_body: int = _env("TRUNKLINE_MAX_BODY", default=64 * 2**20, help="Most bytes of a request body that is parsed.")
+    body_timeout: float = _env(
+        "TRUNKLINE_BODY_TIMEOUT",
+        default=30.0,
+        help="Seconds that a request body may take, and one more for every 500 bytes of it.",
+    )
     max_url: int = _env("TRUNKLINE_MAX_URL", default=64 * 2**10, help="Most bytes of path and query.")
     login_attempts: int = _env(
         "TRUNKLINE_LOGIN_ATTEMPTS", default=10, help="Failed logins of one name within the window before it is refused."
