@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.cache import FileCache, MemoryCache, SharedCache, open_cache
+from trunkline.cache import Budget, FileCache, MemoryCache, SharedCache, open_cache
 from trunkline.settings import BadSettings
 from trunkline.testing.fixtures import settings_for
 
@@ -74,3 +74,51 @@ def test_two_processes_share_the_file(tmp_path: Path) -> None:
 def test_an_unknown_driver_names_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="pip install trunkline-cache-nosuch"):
         open_cache(settings_for(tmp_path, cache_driver="nosuch"))
+
+
+def test_a_budget_counts_until_its_window_ends(cache: SharedCache) -> None:
+    started = time.time()
+    spent = [cache.spend([Budget("b", 2, 60)])[0] for _ in range(3)]
+    assert [one.count for one in spent] == [1, 2, 3]
+    assert started + 59 < spent[0].ends < started + 61
+    assert {one.ends for one in spent} == {spent[0].ends}
+    cache.spend([Budget("short", 1, 0.01)])
+    time.sleep(0.02)
+    assert cache.spend([Budget("short", 1, 60)])[0].count == 1
+
+
+def test_who_is_refused_by_one_budget_does_not_use_up_the_others(cache: SharedCache) -> None:
+    budgets = [Budget("mine", 1, 60), Budget("everybody's", 5, 60)]
+    assert [one.count for one in cache.spend(budgets)] == [1, 1]
+    assert [one.count for one in cache.spend(budgets)] == [2, 1]
+    assert [one.count for one in cache.spend(budgets)] == [3, 1]
+    assert [one.count for one in cache.spend(budgets[1:])] == [2]
+    assert cache.get("everybody's") == 2
+
+
+def test_spending_from_many_threads_loses_nothing(cache: SharedCache) -> None:
+    budgets = [Budget("a", 70, 60), Budget("b", 1000, 60)]
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda _n: cache.spend(budgets)[0].count, range(100)))
+    assert sum(count <= 70 for count in counts) == 70
+    assert cache.get("b") == 70
+
+
+def test_the_size_leaves_out_what_has_expired(cache: SharedCache) -> None:
+    cache.set("a", 1, 60)
+    cache.set("b", 1, 0.01)
+    time.sleep(0.02)
+    assert cache.size() == 1
+
+
+def test_closing_waits_for_what_threads_still_do(tmp_path: Path) -> None:
+    """Closing SQLite's connection under a thread that uses it would crash the process, not only the thread."""
+    made = FileCache(settings_for(tmp_path))
+    with ThreadPoolExecutor(1) as pool:
+        made._lock.acquire()
+        closing = pool.submit(made.close)
+        time.sleep(0.05)
+        assert not closing.done()
+        made._db.execute("select 1")
+        made._lock.release()
+        closing.result(5)

@@ -221,3 +221,29 @@ def test_every_hook_has_a_test_and_a_heading(name: str) -> None:
     assert f"test_hook_{name}" in globals()
     docs = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
     assert f"## `{name}" in docs
+
+
+def test_a_refusal_is_told_and_one_subscriber_does_not_silence_another(toy: Gateway, spy: Spy) -> None:
+    class Other(Spy):
+        """Hears what the failing one has heard."""
+
+    other = Other()
+    toy.app.plugins.register(other)
+    toy.app.plugins._callers.clear()
+    assert toy.anonymous.get("/toy/thing").status_code == 400
+    assert toy.admin.get("/toy/thing").status_code == 200
+    assert [name for name in spy.seen if name.startswith("Call")] == ["CallRefused", "CallAnswered"]
+    assert [name for name in other.seen if name.startswith("Call")] == ["CallRefused", "CallAnswered"]
+
+
+def test_middleware_finds_the_call_in_the_scope(toy: Gateway) -> None:
+    seen: list[Any] = []
+    inner = toy.app.asgi
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        await inner(scope, receive, send)
+        seen.append(scope["trunkline.call"])
+
+    toy.app.asgi = middleware
+    toy.admin.get("/toy/thing")
+    assert [(call.service, call.method, call.caller.is_admin) for call in seen] == [("toy", "GET", True)]

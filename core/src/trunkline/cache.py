@@ -6,6 +6,8 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -14,6 +16,23 @@ from trunkline.settings import BadSettings, Settings
 
 GROUP = "trunkline.caches"
 _WRITES_PER_PURGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often something may happen: ``most`` times within ``ttl`` seconds from the first time on."""
+
+    key: str
+    most: int
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget after it was spent from: the count, beyond ``most`` when it refuses, and when it begins anew (epoch)."""
+
+    count: int
+    ends: float
 
 
 class SharedCache(ABC):
@@ -40,6 +59,17 @@ class SharedCache(ABC):
     @abstractmethod
     def increment(self, key: str, ttl: float) -> int:
         """Add one to a counter that lives ``ttl`` seconds from its first increment; answer the new count. Atomic."""
+
+    @abstractmethod
+    def spend(self, budgets: Sequence[Budget]) -> list[Spent]:
+        """Count one up in all budgets, or, when any is used up, only in those that are. Atomic across processes.
+
+        So whoever is refused by one budget does not use up the others, which may belong to everybody.
+        """
+
+    @abstractmethod
+    def size(self) -> int:
+        """Count the entries that have not expired."""
 
     @abstractmethod
     def delete(self, key: str) -> None:
@@ -93,6 +123,22 @@ class MemoryCache(SharedCache):
             self._items[key] = (ends, count)
             return int(count)
 
+    def spend(self, budgets: Sequence[Budget]) -> list[Spent]:
+        """Count up under the lock."""
+        with self._lock:
+            now = time.time()
+            held = [self._items.get(one.key, (0.0, 0)) for one in budgets]
+            answer, counted = _spent(budgets, [(ends, count) if ends > now else None for ends, count in held], now)
+            for key, one in counted.items():
+                self._items[key] = (one.ends, one.count)
+            return answer
+
+    def size(self) -> int:
+        """Count what has not expired."""
+        with self._lock:
+            now = time.time()
+            return sum(ends > now for ends, _value in self._items.values())
+
     def delete(self, key: str) -> None:
         """Remove a key."""
         with self._lock:
@@ -102,6 +148,30 @@ class MemoryCache(SharedCache):
         """Remove all keys that begin with ``prefix``."""
         with self._lock:
             self._items = {name: one for name, one in self._items.items() if not name.startswith(prefix)}
+
+
+def _spent(
+    budgets: Sequence[Budget], held: Sequence[tuple[float, int] | None], now: float
+) -> tuple[list[Spent], dict[str, Spent]]:
+    """Answer how the budgets stand after one more time, and by key those that have changed.
+
+    ``held`` are end and count of the windows that go on.
+    """
+    before = [
+        Spent(one[1], one[0]) if one else Spent(0, now + budget.ttl) for budget, one in zip(budgets, held, strict=True)
+    ]
+    over = [one.count >= budget.most for budget, one in zip(budgets, before, strict=True)]
+    counts = over if any(over) else [True] * len(over)
+    after = [Spent(one.count + 1, one.ends) if takes else one for one, takes in zip(before, counts, strict=True)]
+    return after, {budget.key: one for budget, one, takes in zip(budgets, after, counts, strict=True) if takes}
+
+
+# Count one up, or begin a new window where the old one has ended.
+_COUNT = (
+    "insert into item values (?, '1', ?) on conflict (key) do update set"
+    " value = case when item.ends > ? then cast(cast(item.value as integer) + 1 as text) else '1' end,"
+    " ends = case when item.ends > ? then item.ends else excluded.ends end"
+)
 
 
 class FileCache(SharedCache):
@@ -156,13 +226,39 @@ class FileCache(SharedCache):
     def increment(self, key: str, ttl: float) -> int:
         """Count one up, in one statement."""
         now = time.time()
-        rows = self._write(
-            "insert into item values (?, '1', ?) on conflict (key) do update set"
-            " value = case when item.ends > ? then cast(cast(item.value as integer) + 1 as text) else '1' end,"
-            " ends = case when item.ends > ? then item.ends else excluded.ends end returning cast(value as integer)",
-            key, now + ttl, now, now,
-        )  # fmt: skip
+        rows = self._write(_COUNT + " returning cast(value as integer)", key, now + ttl, now, now)
         return int(rows[0][0])
+
+    def spend(self, budgets: Sequence[Budget]) -> list[Spent]:
+        """Count up in one transaction; a single budget takes a single statement."""
+        now = time.time()
+        if len(budgets) == 1:
+            (one,) = budgets
+            rows = self._write(_COUNT + " returning cast(value as integer), ends", one.key, now + one.ttl, now, now)
+            return [Spent(int(rows[0][0]), float(rows[0][1]))]
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                held = [
+                    self._db.execute(
+                        "select ends, cast(value as integer) from item where key = ? and ends > ?", (one.key, now)
+                    ).fetchone()
+                    for one in budgets
+                ]
+                answer, counted = _spent(budgets, held, now)
+                self._db.executemany(
+                    "insert or replace into item values (?, ?, ?)",
+                    [(key, str(one.count), one.ends) for key, one in counted.items()],
+                )
+                self._db.execute("commit")
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+        return answer
+
+    def size(self) -> int:
+        """Count what has not expired."""
+        return int(self._run("select count(*) from item where ends > ?", time.time())[0][0])
 
     def delete(self, key: str) -> None:
         """Remove a key."""
@@ -173,8 +269,9 @@ class FileCache(SharedCache):
         self._run("delete from item where substr(key, 1, ?) = ?", len(prefix), prefix)
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, after what a thread still does there: closing under it would crash the process."""
+        with self._lock:
+            self._db.close()
 
 
 def open_cache(settings: Settings) -> SharedCache:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 PROJECT = "trunkline"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def headers_only(function: _F) -> _F:
+    """Mark an ``after_call`` that never looks at content, which then may be finished JSON (``render.passes_json``)."""
+    function.headers_only = True  # type: ignore[attr-defined]  # functions take attributes
+    return function
 
 
 # Registration: plain functions, called once.

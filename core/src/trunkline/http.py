@@ -28,6 +28,8 @@ _VERSION = re.compile(r"v[0-9.]+")
 _SERVICE = re.compile(r"[a-z0-9_.\-]+")
 # What the log says where no reply went out.
 CLIENT_GONE = 499
+# Key of the ASGI scope under which the call is found.
+CALL = "trunkline.call"
 _OVERRIDES = ("x-http-method", "x-method-override", "x-http-method-override")
 
 
@@ -47,6 +49,8 @@ class Edge:
             return
         started = time.perf_counter()
         call = Call(scope["method"], "", request_id=secrets.token_hex(8), over_http=True)
+        # For middleware round this application: once it returns, the call says who asked for what.
+        scope[CALL] = call
         departure: Departure | None = None
         try:
             _head(call, scope, self._app.settings.max_url)

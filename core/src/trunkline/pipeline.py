@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trunkline.authorize import authorize
 from trunkline.call import Call, Reply
 from trunkline.errors import InternalError, TrunklineError, envelope
-from trunkline.events import CallAnswered
+from trunkline.events import CallAnswered, CallRefused
 from trunkline.identify import identify
 from trunkline.plugins import every, first, fold
 
@@ -24,7 +24,9 @@ async def answer(app: App, call: Call) -> Reply:
         call.caller = await identify(app, call)  # who asks
         return await perform(app, call)
     except Exception as error:
-        return failed(call, error)
+        refused = failed(call, error)
+        app.events.publish(CallRefused(call, refused))
+        return refused
 
 
 async def perform(app: App, call: Call) -> Reply:

@@ -51,15 +51,13 @@ def installed() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-async def _ask(function: Any, argnames: tuple[str, ...], arguments: dict[str, Any]) -> Any:
-    answer = function(*(arguments[name] for name in argnames))
-    return await answer if inspect.isawaitable(answer) else answer
-
-
 async def first(manager: Manager, hook: str, **arguments: Any) -> Any:
     """Ask one after the other until somebody answers something other than None."""
     for function, argnames in manager.callers(hook):
-        answer = await _ask(function, argnames, arguments)
+        answer = function(*[arguments[name] for name in argnames])
+        # Most have nothing to say, and that at once; only then it costs no look at what was answered.
+        if answer is not None and inspect.isawaitable(answer):
+            answer = await answer
         if answer is not None:
             return answer
     return None
@@ -67,13 +65,19 @@ async def first(manager: Manager, hook: str, **arguments: Any) -> Any:
 
 async def every(manager: Manager, hook: str, **arguments: Any) -> list[Any]:
     """Ask all, one after the other; an exception ends it."""
-    return [await _ask(function, argnames, arguments) for function, argnames in manager.callers(hook)]
+    answers = []
+    for function, argnames in manager.callers(hook):
+        answer = function(*[arguments[name] for name in argnames])
+        answers.append(await answer if answer is not None and inspect.isawaitable(answer) else answer)
+    return answers
 
 
 async def fold(manager: Manager, hook: str, argument: str, **arguments: Any) -> Any:
     """Ask all; each answer other than None replaces ``argument`` for the next. Answers the last value."""
     for function, argnames in manager.callers(hook):
-        answer = await _ask(function, argnames, arguments)
+        answer = function(*[arguments[name] for name in argnames])
+        if answer is not None and inspect.isawaitable(answer):
+            answer = await answer
         if answer is not None:
             arguments[argument] = answer
     return arguments[argument]

@@ -24,7 +24,9 @@ def accept_of(app: App, call: Call) -> str:
 
 def passes_json(app: App, call: Call) -> bool:
     """Say whether content may hold finished JSON (``json.Finished``): it goes out as JSON, seen by nobody before."""
-    return call.over_http and not app.plugins.callers("after_call") and _is_plain(app, call)
+    if not call.over_http or not _is_plain(app, call):
+        return False
+    return all(getattr(function, "headers_only", False) for function, _ in app.plugins.callers("after_call"))
 
 
 def streams(app: App, call: Call) -> bool:

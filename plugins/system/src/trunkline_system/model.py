@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -49,14 +49,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A relation by name: which model, through which foreign key; ``through`` is the junction of many-to-many."""
+    """A relation by name: which model, through which foreign key; ``through`` is the junction of many-to-many.
 
-    kind: Literal["belongs_to", "has_many", "has_one", "many_many"]
+    What is ``computed`` is no record at all: ``compute`` answers what stands there, by the keys of the rows; ``model``
+    names the resource whose right to read it takes. It is ignored in writes.
+    """
+
+    kind: Literal["belongs_to", "has_many", "has_one", "many_many", "computed"]
     model: Callable[[], type[Model]]
     # belongs_to: our column; otherwise the column of the other table that points to us.
-    field: str
+    field: str = ""
     through: sa.Table | None = None
     through_field: str = ""
+    compute: Callable[[Work, Sequence[Row]], Mapping[Any, Any]] | None = None
 
 
 class Model:
@@ -90,6 +95,40 @@ class Model:
     def visible(cls) -> list[str]:
         """List the fields that clients may ask for."""
         return [name for name in cls.table.columns.keys() if name not in cls.hidden] + sorted(cls.computed)  # noqa: SIM118
+
+    @classmethod
+    def described(cls) -> list[dict[str, Any]]:
+        """Describe the fields for ``include_schema`` (system-api 5.2)."""
+        found = []
+        for name in cls.visible():
+            column = cls.table.columns.get(name)
+            if column is None or name in cls.hidden:
+                found.append({"name": name, "label": words(name).title(), "type": "string", "is_virtual": True})
+                continue
+            reference = next(iter(column.foreign_keys), None)
+            found.append(
+                {
+                    "name": name,
+                    "label": words(name).title(),
+                    "type": _type_word(column),
+                    "length": getattr(column.type, "length", None),
+                    "default": column.default.arg if isinstance(column.default, sa.ColumnDefault) else None,
+                    "required": name not in cls.read_only and cls.must_be_sent(column),
+                    "allow_null": bool(column.nullable),
+                    "is_primary_key": name == cls.key,
+                    "is_unique": bool(column.unique),
+                    "is_foreign_key": reference is not None,
+                    "ref_table": reference.column.table.name if reference is not None else None,
+                    "ref_field": reference.column.name if reference is not None else None,
+                    "is_virtual": False,
+                }
+            )
+        return found
+
+    @classmethod
+    def known(cls) -> frozenset[str]:
+        """Collect the names that a write may have: fields, hidden ones such as a password too, and relations."""
+        return frozenset(cls.table.columns.keys()) | cls.computed | cls.relations.keys()
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
@@ -153,3 +192,15 @@ class Model:
     @classmethod
     def after_write(cls, work: Work, row: Row) -> None:
         """Check what can only be checked when the record and its children are written."""
+
+
+def _type_word(column: sa.Column[Any]) -> str:
+    if column.primary_key and column.name == "id":
+        return "id"
+    if isinstance(column.type, sa.Boolean):
+        return "boolean"
+    if isinstance(column.type, sa.Integer):
+        return "integer"
+    if isinstance(column.type, sa.DateTime):
+        return "timestamp"
+    return "text" if isinstance(column.type, sa.Text) else "string"

@@ -77,6 +77,9 @@ def shown(work: Work, model: type[Model], rows: Sequence[Row], shape: Shape) -> 
 
 
 def _related(work: Work, relation: Relation, rows: Sequence[Row], key: str) -> Any:
+    if relation.compute is not None:
+        computed = relation.compute(work, rows)
+        return lambda row: computed.get(row[key])
     other = relation.model()
     table = other.table
     scope = other.scope(work.call) if other.resource is not None else None

@@ -22,12 +22,10 @@ NO_RECORDS = (
 Step = Callable[[Work, Any], Row]
 
 
-class StoredResource(Resource):
-    """Serves the records of one model."""
+class ReadableResource(Resource):
+    """Serves the records of one model to readers; who writes them is another matter."""
 
     model: ClassVar[type[Model]]
-
-    # Reading.
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """List records, or answer one by id."""
@@ -57,7 +55,7 @@ class StoredResource(Resource):
         if call.flag("include_count"):
             meta["count"] = work.connection.scalar(count)
         if call.flag("include_schema"):
-            meta["schema"] = [{"name": name} for name in self.model.visible()]
+            meta["schema"] = self.model.described()
         return _list(reading.shown(work, self.model, rows, shape), shape, meta)
 
     def _by_ids(self, work: Work, ids: Sequence[Any], shape: reading.Shape) -> Any:
@@ -74,17 +72,59 @@ class StoredResource(Resource):
         meta = {"count": len(batch.results)} if work.call.flag("include_count") else {}
         return _list(batch.finished(), shape, meta)
 
-    # Writing.
+    # What the request selects.
+
+    def _records(self, call: Call) -> tuple[list[dict[str, Any]], bool]:
+        """Answer the records of the body, and whether they came as a list (D8)."""
+        body = call.body
+        if isinstance(body, dict) and "resource" in body:
+            body = body["resource"]
+            body = [body] if isinstance(body, dict) else body
+        if isinstance(body, dict) and body:
+            return [body], False
+        if not isinstance(body, list) or not body or not all(isinstance(one, dict | int | str) for one in body):
+            raise BadRequest(NO_RECORDS)
+        return [one if isinstance(one, dict) else {self.model.key: one} for one in body], True
+
+    def _names_records(self, body: Any) -> bool:
+        """Say whether a body has records, and not only options such as ``filter``."""
+        return isinstance(body, list) or (isinstance(body, dict) and bool({"resource", self.model.key} & body.keys()))
+
+    def _ids(self, call: Call) -> list[Any] | None:
+        ids = call.option("ids")
+        if ids is not None:
+            found = reading.split(ids)
+            if not found:
+                raise BadRequest("No ids given.")
+            return found
+        if call.method == "GET" and self._names_records(call.body):
+            return [record.get(self.model.key) for record in self._records(call)[0]]
+        return None
+
+    def _key(self, given: Any) -> Any:
+        key = reading.key_of(self.model, given)
+        if key is None:
+            raise NotFound(f"Record with identifier '{given}' not found.")
+        return key
+
+    def _no_more(self, rest: tuple[str, ...], most: int) -> None:
+        if len(rest) > most:
+            raise NotFound(f"Resource '{'/'.join((self.path_name, *rest))}' not found.")
+
+
+class StoredResource(ReadableResource):
+    """Serves the records of one model, and writes them."""
+
+    # What a create answers; almost everywhere 201.
+    created_status: ClassVar[int] = 201
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
-        """Create records; 201."""
+        """Create records."""
         if rest:
             raise BadRequest("Create record by identifier not currently supported.")
         records, is_list = self._records(call)
-        content = await self._batch(
-            call, "created", records, lambda work, given: writing.create(work, self.model, given)
-        )
-        return Reply(content if is_list else content["resource"][0], 201)
+        content = await self._batch(call, "created", records, self._create)
+        return Reply(content if is_list else content["resource"][0], self.created_status)
 
     async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Update one record by id, several by their ids, or those that ``ids`` or ``filter`` select."""
@@ -121,6 +161,9 @@ class StoredResource(Resource):
             raise BadRequest("No filter or records given for delete request.")
         return await self._batch(call, "deleted", keys, self._delete)
 
+    def _create(self, work: Work, given: dict[str, Any]) -> Row:
+        return writing.create(work, self.model, given)
+
     def _update(self, work: Work, key: Any, given: dict[str, Any]) -> Row:
         return writing.update(work, self.model, writing.read_one(work, self.model, key), given)
 
@@ -141,10 +184,10 @@ class StoredResource(Resource):
             # What a delete answers must be read while it is there.
             before = self._before(work, shape) if action == "deleted" else None
             row = step(work)
-            return row[self.model.key], before or reading.shown(work, self.model, [row], shape)[0]
+            return self._id(row), before or reading.shown(work, self.model, [row], shape)[0]
 
         key, content = await in_thread(self.app.database.change, run)
-        self._publish(call, action, key)
+        self._publish(call, action, key, _unwrapped(call.body))
         return content
 
     def _before(self, work: Work, shape: reading.Shape) -> Any:
@@ -155,7 +198,7 @@ class StoredResource(Resource):
         """Run one step an item; each in a savepoint, so that a failure undoes only itself (system-api 4.4)."""
         shape = reading.shape_of(self.model, call, default=self.model.key)
         batch = Batch(action, call)
-        keys: list[Any] = []
+        keys: list[tuple[Any, Any]] = []
 
         def run(connection: sa.Connection) -> None:
             work = Work(self.app, connection, call)
@@ -163,7 +206,7 @@ class StoredResource(Resource):
                 try:
                     with connection.begin_nested():
                         row = step(work, item)
-                        keys.append(row[self.model.key])
+                        keys.append((self._id(row), item))
                         batch.results.append(reading.shown(work, self.model, [row], shape)[0])
                 except TrunklineError as error:
                     batch.failed(error)
@@ -174,42 +217,20 @@ class StoredResource(Resource):
                 batch.finished()
 
         await in_thread(self.app.database.change, run)
-        for key in keys:
-            self._publish(call, action, key)
+        for key, item in keys:
+            self._publish(call, action, key, item)
         return _list(batch.finished(), shape, {})
 
-    def _publish(self, call: Call, action: str, key: Any) -> None:
-        user = call.caller.user
-        self.app.events.publish(RecordChanged(self.path_name, action, key, user.id if user else None))
+    def _id(self, row: Row) -> Any:
+        """Answer what events call a record by: its id, if it has one, also where clients know it by name."""
+        return row["id"] if "id" in row else row[self.model.key]
 
-    # What the request selects.
-
-    def _records(self, call: Call) -> tuple[list[dict[str, Any]], bool]:
-        """Answer the records of the body, and whether they came as a list (D8)."""
-        body = call.body
-        if isinstance(body, dict) and "resource" in body:
-            body = body["resource"]
-            body = [body] if isinstance(body, dict) else body
-        if isinstance(body, dict) and body:
-            return [body], False
-        if not isinstance(body, list) or not body or not all(isinstance(one, dict | int | str) for one in body):
-            raise BadRequest(NO_RECORDS)
-        return [one if isinstance(one, dict) else {self.model.key: one} for one in body], True
-
-    def _names_records(self, body: Any) -> bool:
-        """Say whether a body has records, and not only options such as ``filter``."""
-        return isinstance(body, list) or (isinstance(body, dict) and bool({"resource", self.model.key} & body.keys()))
-
-    def _ids(self, call: Call) -> list[Any] | None:
-        ids = call.option("ids")
-        if ids is not None:
-            found = reading.split(ids)
-            if not found:
-                raise BadRequest("No ids given.")
-            return found
-        if call.method == "GET" and self._names_records(call.body):
-            return [record.get(self.model.key) for record in self._records(call)[0]]
-        return None
+    def _publish(self, call: Call, action: str, key: Any, given: Any) -> None:
+        user, fields = call.caller.user, ()
+        if action != "deleted" and isinstance(given, dict):
+            fields = tuple(sorted(given.keys() & self.model.known()))
+        changed = RecordChanged(self.path_name, action, key, user.id if user else None, fields, call.request_id)
+        self.app.events.publish(changed)
 
     async def _selected(self, call: Call) -> list[Any] | None:
         """Answer the keys that ``ids`` or ``filter`` select, None when neither is given; an empty filter is neither."""
@@ -225,16 +246,6 @@ class StoredResource(Resource):
         column = self.model.table.c[self.model.key]
         query = sa.select(column).where(reading.where(work, self.model, work.call)).order_by(column)
         return list(work.connection.scalars(query))
-
-    def _key(self, given: Any) -> Any:
-        key = reading.key_of(self.model, given)
-        if key is None:
-            raise NotFound(f"Record with identifier '{given}' not found.")
-        return key
-
-    def _no_more(self, rest: tuple[str, ...], most: int) -> None:
-        if len(rest) > most:
-            raise NotFound(f"Resource '{'/'.join((self.path_name, *rest))}' not found.")
 
 
 def _list(records: list[dict[str, Any]], shape: reading.Shape, meta: dict[str, Any]) -> dict[str, Any]:

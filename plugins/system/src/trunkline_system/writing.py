@@ -32,9 +32,9 @@ def create(work: Work, model: type[Model], given: dict[str, Any], **fixed: Any) 
         key = work.connection.execute(sa.insert(model.table).values({**values, **fixed})).inserted_primary_key
     if key is None:
         raise BadRequest("The record could not be created.")
-    row = _stored(work, model, key[0])
+    row = _stored(work, model, key._mapping)
     for name, relation in model.relations.items():
-        if given.get(name):
+        if given.get(name) and relation.kind != "computed":
             if relation.kind not in ("has_many", "has_one"):
                 told = f'Creating related record of relation type "{relation.kind}" is not supported.'
                 raise NotSupported(told)
@@ -55,13 +55,13 @@ def update(work: Work, model: type[Model], row: Row, given: dict[str, Any]) -> R
     values = model.values(work, given, row)
     if values:
         changed = model.stamp(work, values, created=False)
-        change = sa.update(model.table).where(model.table.c[model.key] == row[model.key]).values(changed)
+        change = sa.update(model.table).where(_same(model, row)).values(changed)
         with _told(model):
             work.connection.execute(change)
     for name, relation in model.relations.items():
         if name in given and relation.kind in ("has_many", "has_one"):
             _write_children(work, name, relation, row[model.key], given[name])
-    fresh = _stored(work, model, row[model.key])
+    fresh = _stored(work, model, row)
     model.after_write(work, fresh)
     return fresh
 
@@ -69,7 +69,7 @@ def update(work: Work, model: type[Model], row: Row, given: dict[str, Any]) -> R
 def delete(work: Work, model: type[Model], row: Row) -> None:
     """Delete a record; its children go with it."""
     model.before_delete(work, row)
-    work.connection.execute(sa.delete(model.table).where(model.table.c[model.key] == row[model.key]))
+    work.connection.execute(sa.delete(model.table).where(_same(model, row)))
 
 
 @contextlib.contextmanager
@@ -86,8 +86,13 @@ def _told(model: type[Model]) -> Iterator[None]:
         raise BadRequest("The record collides with another one, or refers to one that is not there.") from error
 
 
-def _stored(work: Work, model: type[Model], key: Any) -> Row:
-    return work.connection.execute(sa.select(model.table).where(model.table.c[model.key] == key)).mappings().one()
+def _stored(work: Work, model: type[Model], row: Row) -> Row:
+    return work.connection.execute(sa.select(model.table).where(_same(model, row))).mappings().one()
+
+
+def _same(model: type[Model], row: Row) -> sa.ColumnElement[bool]:
+    """Find a row again by its primary key: what clients call the key may be unique only for one owner."""
+    return sa.and_(*(column == row[column.name] for column in model.table.primary_key))
 
 
 def _write_children(work: Work, name: str, relation: Relation, parent: Any, given: Any) -> None:

@@ -18,30 +18,27 @@ _ORIGIN = re.compile(r"\*|(?:[a-z][a-z0-9+.-]*://)?[a-z0-9.*\[\]:_-]+", re.IGNOR
 _HEADER_NAME = re.compile(r"\*|[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-def table_of(metadata: sa.MetaData) -> sa.Table:
-    """Make the table of CORS rules in the metadata of the system database."""
-    return sa.Table(
-        "cors",
-        metadata,
-        tables.id_column(),
-        sa.Column("path", sa.String(255), unique=True, nullable=False),
-        sa.Column("description", sa.String(255)),
-        sa.Column("origin", sa.String(1024), nullable=False),
-        sa.Column("header", sa.String(1024)),
-        sa.Column("exposed_header", sa.String(1024)),
-        sa.Column("method", sa.Integer, nullable=False, default=0),
-        sa.Column("max_age", sa.Integer, nullable=False, default=0),
-        sa.Column("supports_credentials", sa.Boolean, nullable=False, default=False),
-        sa.Column("enabled", sa.Boolean, nullable=False, default=True),
-        *tables.stamps(),
-        keep_existing=True,
-    )
+cors = sa.Table(
+    "cors",
+    sa.MetaData(),
+    tables.id_column(),
+    sa.Column("path", sa.String(255), unique=True, nullable=False),
+    sa.Column("description", sa.String(255)),
+    sa.Column("origin", sa.String(1024), nullable=False),
+    sa.Column("header", sa.String(1024)),
+    sa.Column("exposed_header", sa.String(1024)),
+    sa.Column("method", sa.Integer, nullable=False, default=0),
+    sa.Column("max_age", sa.Integer, nullable=False, default=0),
+    sa.Column("supports_credentials", sa.Boolean, nullable=False, default=False),
+    sa.Column("enabled", sa.Boolean, nullable=False, default=True),
+    *tables.stamps(),
+)
 
 
 class CorsModel(Model):
     """One rule: for which paths, for which origins, and what these may do."""
 
-    table = table_of(tables.metadata)
+    table = cors
     resource = "cors"
 
     @classmethod
