@@ -1,0 +1,1 @@
+"""Scripts: beside calls, and as services; always in a process of their own, within limits."""
