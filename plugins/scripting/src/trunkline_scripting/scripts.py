@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -86,8 +86,14 @@ class Scripts:
             await self._engine.close()
 
     @hookimpl
-    async def before_call(self, app: App, call: Call) -> Reply | None:
-        """Run the scripts before a call; one of them may answer it."""
+    def before_call(self, app: App, call: Call) -> Awaitable[Reply | None] | None:
+        """Run the scripts before a call; without scripts this is a comparison of two numbers."""
+        if not self._scripts and app.database.revisions[CONFIG] == self._revision:
+            return None
+        return self._before(app, call)
+
+    async def _before(self, app: App, call: Call) -> Reply | None:
+        """Let the scripts change or answer a call."""
         if app.database.revisions[CONFIG] != self._revision:
             await self._load(app)
         if not self._scripts:
@@ -108,11 +114,12 @@ class Scripts:
 
     @hookimpl
     @headers_only
-    async def after_call(self, app: App, call: Call, reply: Reply) -> Reply | None:
+    def after_call(self, app: App, call: Call, reply: Reply) -> Awaitable[Reply] | None:
         """Run the scripts after a call, also after one that failed, and start those beside it."""
         bound: _Bound | None = call.notes.get(_NOTE)
-        if bound is None:
-            return None
+        return None if bound is None else self._after(app, call, reply, bound)
+
+    async def _after(self, app: App, call: Call, reply: Reply, bound: _Bound) -> Reply:
         for script in bound.after:
             event = {**self._event(call, bound), "response": objects.response_of(reply)}
             outcome = await self.run(app, call, script.name, script.content, event)
