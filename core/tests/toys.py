@@ -39,6 +39,13 @@ class Rows(Resource):
         return {"resource": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], "meta": {"count": 2}}
 
 
+class Who(Resource):
+    name = "who"
+
+    async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
+        return {"role": call.caller.role.name if call.caller.role else None}
+
+
 class OpenDoor(Resource):
     name = "open"
 
@@ -53,3 +60,9 @@ class Toy(Service):
     open_paths = (Open("open", 1),)
     resources = (Thing, Rows, OpenDoor)
     config: ToyConfig
+
+
+class Mirror(Service):
+    label = "Mirror"
+    description = "Says who asks."
+    resources = (Who,)
