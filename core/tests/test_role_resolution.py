@@ -74,8 +74,8 @@ class TestRoles:
 
 def built(toy: Gateway, world: dict[str, Any]) -> tuple[Client, list[str]]:
     """Put the world into the system database and make its caller."""
-    for table in (tables.user_to_app_to_role, tables.app, tables.role_service_access, tables.role):
-        toy.app.database.change(lambda connection, table=table: connection.execute(sa.delete(table)))
+    old = (tables.user_to_app_to_role, tables.app, tables.role_service_access, tables.role)
+    changed(toy, *(sa.delete(table) for table in old))
     rows = [{"service": None, "component": "*", "verb_mask": 31}]
     names = [f"role {index}" for index in range(ROLES)]
     roles = [
@@ -87,14 +87,20 @@ def built(toy: Gateway, world: dict[str, Any]) -> tuple[Client, list[str]]:
     ]
     user = toy.create_user("someone@example.com")
     values = {"is_sys_admin": world["is_admin"], "is_active": world["user_active"]}
-    change = sa.update(tables.user).where(tables.user.c.id == user.id).values(values)
-    toy.app.database.change(lambda connection: connection.execute(change))
-    for app, role in sorted(world["assigned"].items()):
-        assign = sa.insert(tables.user_to_app_to_role).values(
-            user_id=user.id, app_id=apps[app]["id"], role_id=roles[role]
-        )
-        toy.app.database.change(lambda connection, assign=assign: connection.execute(assign))
+    assigned = [
+        sa.insert(tables.user_to_app_to_role).values(user_id=user.id, app_id=apps[app]["id"], role_id=roles[role])
+        for app, role in sorted(world["assigned"].items())
+    ]
+    changed(toy, sa.update(tables.user).where(tables.user.c.id == user.id).values(values), *assigned)
     key = None if world["key"] is None else apps[world["key"]]["api_key"]
     if world["token"]:
         return toy.as_user(user, key), names
     return (toy.anonymous if key is None else toy.with_key(key)), names
+
+
+def changed(toy: Gateway, *statements: sa.Executable) -> None:
+    def work(connection: sa.Connection) -> None:
+        for one in statements:
+            connection.execute(one)
+
+    toy.app.database.change(work)
