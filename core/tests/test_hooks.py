@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from toys import Toy
 
 from trunkline import Reply, hookimpl, hooks
-from trunkline.call import SYSTEM
+from trunkline.call import SYSTEM, Call
 from trunkline.errors import Forbidden
+from trunkline.plugins import every
 from trunkline.testing import Gateway
 from trunkline.testing.fixtures import settings_for
 
@@ -214,6 +216,22 @@ def test_hook_register_commands() -> None:
     manager.register(starter)
     manager.hook.register_commands(cli=None)
     assert starter.seen == ["register_commands"]
+
+
+async def _explained(toy: Gateway) -> list[Any]:
+    service = await toy.app.services.named("toy")
+    return await every(toy.app.plugins, "explain_call", app=toy.app, call=Call("GET", "toy"), service=service)
+
+
+def test_hook_explain_call(toy: Gateway) -> None:
+    class Teller:
+        @hookimpl
+        def explain_call(self, call: Call, service: Any) -> dict[str, Any]:
+            return {"told": [call.method, service.name]}
+
+    toy.app.plugins.register(Teller())
+    toy.app.plugins._callers.clear()
+    assert {"told": ["GET", "toy"]} in asyncio.run(_explained(toy))
 
 
 @pytest.mark.parametrize("name", NAMES)

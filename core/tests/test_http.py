@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from toys import Thing, Toy
 
+from trunkline import Call, Reply
+from trunkline.bodies import uploads
 from trunkline.testing import Gateway
 
 
@@ -157,6 +161,38 @@ def test_what_cannot_be_accepted_is_not_begun(toy: Gateway) -> None:
         reply = toy.admin.request(method, "/toy/thing/conflict", headers={"Accept": "text/html"})
         assert reply.status_code == 400, method
     assert toy.admin.get("/toy/nope", headers={"Accept": "text/html"}).status_code == 404
+
+
+def test_a_write_may_answer_in_a_type_of_its_own(toy: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = {"Accept": "application/zip"}
+    assert toy.admin.post("/toy/thing", json=[1], headers=accept).status_code == 400
+    monkeypatch.setattr(Toy, "own_media_types", {"thing": ("application/zip",)})
+    monkeypatch.setattr(Thing, "post", lambda _self, _call, _rest: Reply(b"PK", 200, {}, "application/zip"))
+    reply = toy.admin.post("/toy/thing", json=[1], headers=accept)
+    assert (reply.status_code, reply.content) == (200, b"PK")
+    assert toy.admin.patch("/toy/thing/deeper", json={}, headers=accept).status_code == 400
+
+
+def test_files_of_a_form_are_read_and_its_fields_are_the_body(toy: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def post(_self: Thing, call: Call, _rest: tuple[str, ...]) -> Any:
+        found = await uploads(call)
+        return {
+            "files": [[one.field, one.name, one.media_type, one.content.decode()] for one in found],
+            "is": call.body,
+        }
+
+    monkeypatch.setattr(Thing, "post", post)
+    files = [("file", ("a.csv", b"x,y", "text/csv")), ("more", ("b", b"", "text/plain"))]
+    sent = httpx2.Request("POST", "http://x", data={"word": "w"}, files=files)
+    headers = {"Content-Type": sent.headers["content-type"]}
+    reply = toy.admin.post("/toy/thing", content=sent.read(), headers=headers)
+    assert reply.json() == {
+        "files": [["file", "a.csv", "text/csv", "x,y"], ["more", "b", "text/plain", ""]],
+        "is": {"word": "w"},
+    }
+    assert toy.admin.post("/toy/thing", json={"a": 1}).json() == {"files": [], "is": {"a": 1}}
+    headers = {"Content-Type": "multipart/form-data"}
+    assert toy.admin.post("/toy/thing", content=b"no boundary", headers=headers).status_code == 400
 
 
 def test_the_service_root_and_its_forms(toy: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import bcrypt
@@ -67,3 +68,23 @@ def test_a_success_forgives_earlier_failures(fresh_gateway: Gateway) -> None:
     login(fresh_gateway, NAME, PASSWORD)
     key = fresh_gateway.app.logins._throttle_keys(NAME, "127.0.0.1")[0]
     assert fresh_gateway.app.cache.get(key) is None
+
+
+def test_attempts_at_the_same_time_are_all_counted(fresh_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is judged elsewhere, such as codes, is counted before it is judged."""
+    monkeypatch.setattr("trunkline.login._LONGEST_PAUSE", 0.0)
+    logins, limit = fresh_gateway.app.logins, fresh_gateway.app.settings.login_attempts
+
+    async def many() -> list[Any]:
+        attempts = (logins.attempt(NAME, "127.0.0.1") for _ in range(limit + 5))
+        return await asyncio.gather(*attempts, return_exceptions=True)
+
+    results = fresh_gateway._http.portal.call(many)  # type: ignore[union-attr]
+    assert sum(isinstance(one, TooManyRequests) for one in results) == 5
+    # Failed logins and attempts are one count; other purposes have their own, and success ends it.
+    fresh_gateway.create_user(NAME, PASSWORD)
+    with pytest.raises(TooManyRequests):
+        login(fresh_gateway, NAME, PASSWORD)
+    fresh_gateway._http.portal.call(logins.attempt, NAME, "127.0.0.1", "reset")  # type: ignore[union-attr]
+    fresh_gateway._http.portal.call(logins.forgive, NAME, "127.0.0.1")  # type: ignore[union-attr]
+    assert login(fresh_gateway, NAME, PASSWORD).email == NAME

@@ -3,8 +3,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.call import Call
 from trunkline.db.records import LookupRecord
-from trunkline.lookups import Lookups
+from trunkline.lookups import Lookups, of_call
+from trunkline.testing import Gateway
 
 SYSTEM = (LookupRecord("region", "EU", False), LookupRecord("pin", "1234", True), LookupRecord("empty", None, False))
 USER = (LookupRecord("region", "US", False),)
@@ -42,3 +44,9 @@ def test_no_text_makes_it_fail(text: str) -> None:
 
 def test_a_filled_value_is_not_filled_again() -> None:
     assert Lookups({"a": "{b}", "b": "secret"}).fill("{a}") == "{b}"
+
+
+def test_the_pages_of_mails_can_be_looked_up(fresh_gateway: Gateway) -> None:
+    found = of_call(fresh_gateway.app, Call("GET", "db"))
+    for page in ("invite", "register", "reset"):
+        assert found.fill(f"{{df.confirm_{page}_url}}?x").startswith("http://localhost/dreamfactory/dist/index.html#/")

@@ -49,3 +49,13 @@ def test_without_a_key_one_is_made_once_and_only_the_owner_reads_it(tmp_path: Pa
     assert all(vault.decrypt(sealed) == "x" for vault in vaults)
     assert stat.S_IMODE((tmp_path / "s" / "app.key").stat().st_mode) == 0o600
     assert [one.name for one in (tmp_path / "s").iterdir()] == ["app.key"]
+
+
+def test_pages_that_mails_link_to_stand_below_our_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_URL", "https://api.example/")
+    monkeypatch.setenv("DF_CONFIRM_INVITE_URL", "https://www.example/join")
+    monkeypatch.setenv("DF_CONFIRM_RESET_URL", "/reset")
+    settings = load()
+    assert settings.page("reset") == "https://api.example/reset"
+    assert settings.page("invite") == "https://www.example/join"
+    assert settings.page("register") == "https://api.example/dreamfactory/dist/index.html#/auth/register-confirm"

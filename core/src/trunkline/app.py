@@ -27,10 +27,11 @@ from trunkline.frontpage import front_page
 from trunkline.http import Edge
 from trunkline.login import Logins
 from trunkline.lookups import Lookups, of_call
+from trunkline.outgoing import Outgoing
 from trunkline.plugins import Manager
 from trunkline.registry import Registry
 from trunkline.response_filter import Masker
-from trunkline.service import Resource
+from trunkline.service import Resource, Service
 from trunkline.services import Services
 from trunkline.sessions import Sessions
 from trunkline.settings import Settings, open_vault
@@ -58,6 +59,7 @@ class App:
         self.sessions = Sessions(self)
         self.logins = Logins(self)
         self.events = Events(self)
+        self.outgoing = Outgoing(settings)
         self.plugins.load(None if settings.plugins is None else set(settings.plugins.replace(" ", "").split(",")))
         for name, reason in self.plugins.broken.items():
             log.error("plugin %s is left out: %s", name, reason)
@@ -142,6 +144,16 @@ class App:
         self.plugins.hook.register_resources(service_type=service_type, register=found.append)
         return found
 
+    def kind_of(self, call: Call) -> type[Service] | None:
+        """Answer the type of the service that a call names, None where there is no such service or type."""
+        record = self.directory.snapshot.services.get(call.service)
+        return self.registry.find(record.type) if record is not None else None
+
+    def takes_streams(self, call: Call) -> bool:
+        """Say whether the body of a call is for its service to read."""
+        kind = self.kind_of(call)
+        return kind is not None and kind.takes_streams
+
     def lookups(self, call: Call) -> Lookups:
         """Answer the lookups that a call may use."""
         return of_call(self, call)
@@ -156,6 +168,7 @@ class App:
         await self.directory.fresh()
         service, *rest = path.strip("/").split("/")
         call = Call(method, service.lower(), tuple(rest), params or {}, body=body, caller=caller)
+        call.trailing_slash = path.endswith("/")
         return Reply.of(await authorize(self, call).handle(call))
 
     async def front_page(self, call: Call) -> Reply:

@@ -111,7 +111,8 @@ class Call:
     """One request, whatever carried it here.
 
     ``path`` are the decoded segments below the service, ``params`` the query (``name[key]=x`` becomes a dictionary),
-    ``headers`` have lower-case names, ``body`` is the parsed payload, or None.
+    ``headers`` have lower-case names, ``body`` is the parsed payload, or None. Services that take streams get the
+    body as ``incoming`` instead, to be read once.
     """
 
     method: str
@@ -121,6 +122,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     raw: bytes = b""
+    incoming: AsyncGenerator[bytes, None] | None = None
     media_type: str = ""
     trailing_slash: bool = False
     caller: Caller = ANONYMOUS

@@ -83,9 +83,10 @@ class Directory:
         return self.snapshot
 
     def _load(self, revision: int) -> Snapshot:
-        return self._database.read(lambda connection: self._read(connection, revision))
+        return self._database.read(lambda connection: self.read(connection, revision))
 
-    def _read(self, connection: sa.Connection, revision: int) -> Snapshot:
+    def read(self, connection: sa.Connection, revision: int = -1) -> Snapshot:
+        """Read a snapshot as a connection sees it, also amid a transaction."""
         snapshot = Snapshot(revision)
         for row in connection.execute(sa.select(tables.app)).mappings():
             api_key = self._vault.decrypt(row["api_key"])

@@ -47,6 +47,11 @@ class BatchError(BadRequest):
         """Build the batch envelope of spec system-api 4.4; ``code`` is always 1000."""
         super().__init__(message, context={"error": errors, "resource": results}, code=1000)
 
+    def first(self) -> tuple[int, str]:
+        """Answer place and message of the first record that failed."""
+        place: int = self.context["error"][0]
+        return place, self.context["resource"][place]["message"]
+
 
 class Unauthorized(TrunklineError):
     """The caller is not known, or no longer."""

@@ -113,5 +113,10 @@ def after_call(app: App, call: Call, reply: Reply) -> Reply | None:
 
 
 @hookspec
+def explain_call(app: App, call: Call, service: Service) -> dict[str, Any] | None:
+    """When a call is explained instead of done: what you would have done with it, by your own name; change nothing."""
+
+
+@hookspec
 def on_event(app: App, event: object) -> None:
     """After the reply: observe; failures are logged and never returned."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from trunkline import bodies, render
 from trunkline.call import VERBS, Call, Records, Reply
 from trunkline.departure import Departure
-from trunkline.errors import BadRequest, MethodNotAllowed, TrunklineError
+from trunkline.errors import BadRequest, MethodNotAllowed, NotAcceptable, TrunklineError
 from trunkline.pipeline import answer, describe, failed
 from trunkline.query import parse_query
 
@@ -90,10 +90,21 @@ class Edge:
             raise MethodNotAllowed(f"Method {call.method[:20]} is not allowed.")
         if call.method != "GET":
             # A write whose result cannot be told is not begun; a read may still answer a type of its own.
-            app.formats.choose(render.accept_of(app, call))
+            await self._check_accept(call)
         if not call.service:
             return await app.front_page(call)
         return await answer(app, call)
+
+    async def _check_accept(self, call: Call) -> None:
+        """Raise NotAcceptable unless there is a format to answer in, or the handler answers in a type of its own."""
+        accept = render.accept_of(self._app, call)
+        try:
+            self._app.formats.choose(accept)
+        except NotAcceptable:
+            await self._app.directory.fresh()
+            kind = self._app.kind_of(call)
+            if kind is None or not any(one in accept for one in kind.own_media_types.get(call.component, ())):
+                raise
 
     def _log(self, call: Call, reply: Reply, started: float) -> None:
         log.info(
@@ -130,12 +141,8 @@ def _head(call: Call, scope: Scope, max_url: int) -> None:
 
 
 def _path(call: Call, raw: bytes) -> None:
-    """Split before decoding, so that an encoded slash stays inside its segment; dot segments are refused."""
-    pieces = raw.split(b"/")[2:]
-    call.trailing_slash = len(pieces) > 1 and not pieces[-1]
-    segments = [_decoded(piece) if b"%" in piece else piece.decode("latin-1") for piece in pieces if piece]
-    if any(one in (".", "..") or "\0" in one for one in segments):
-        raise BadRequest("The path has a segment that is not allowed.")
+    segments = split_path(raw)[1:]
+    call.trailing_slash = bool(segments) and raw.endswith(b"/")
     if segments and _VERSION.fullmatch(segments[0]):
         call.version = segments.pop(0)[1:]
     if segments:
@@ -143,6 +150,14 @@ def _path(call: Call, raw: bytes) -> None:
         if not _SERVICE.fullmatch(call.service):
             raise BadRequest("The path has a service name with characters that are not allowed.")
         call.path = tuple(segments[1:])
+
+
+def split_path(raw: bytes) -> list[str]:
+    """Split before decoding, so that an encoded slash stays inside its segment; raises BadRequest for dot segments."""
+    segments = [_decoded(piece) if b"%" in piece else piece.decode("latin-1") for piece in raw.split(b"/") if piece]
+    if any(one in (".", "..") or "\0" in one for one in segments):
+        raise BadRequest("The path has a segment that is not allowed.")
+    return segments
 
 
 def _decoded(piece: bytes) -> str:

@@ -77,11 +77,16 @@ def is_session_path(app: App, snapshot: Snapshot, call: Call) -> bool:
 
 
 def api_key_of(call: Call) -> str | None:
-    """Read the API key from query, header or body; under ``system/app`` the body's ``api_key`` is data."""
+    """Read the API key from query, header or body; under ``system/app`` and ``system/explain`` the body's is data."""
     found = call.params.get("api_key") or call.headers.get("x-dreamfactory-api-key")
-    if not found and isinstance(call.body, dict) and not (call.service == "system" and call.path[:1] == ("app",)):
+    if not found and isinstance(call.body, dict) and not _is_data(call, "app", "explain"):
         found = call.body.get("api_key")
     return found if isinstance(found, str) and found else None
+
+
+def _is_data(call: Call, *resources: str) -> bool:
+    """Say whether a body is about credentials rather than having some."""
+    return call.service == "system" and bool(call.path) and call.path[0] in resources
 
 
 def token_of(call: Call) -> str | None:
@@ -90,7 +95,7 @@ def token_of(call: Call) -> str | None:
     if authorization and authorization[:7].lower() == "bearer ":
         return authorization[7:].strip() or None
     found = call.headers.get("x-dreamfactory-session-token") or call.params.get("session_token")
-    if not found and isinstance(call.body, dict):
+    if not found and isinstance(call.body, dict) and not _is_data(call, "explain"):
         found = call.body.get("session_token")
     return found if isinstance(found, str) and found else None
 

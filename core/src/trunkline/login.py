@@ -95,10 +95,24 @@ class Logins:
             database.change(lambda connection: connection.execute(change), which=None)
         return user
 
+    async def attempt(self, name: str, client: str | None, purpose: str = "login") -> None:
+        """Count an attempt beforehand, slow it down after some, refuse it after many; raises TooManyRequests.
+
+        For what is judged elsewhere, such as codes: so no number of attempts at the same time gets past. Attempts of
+        the purpose ``login`` and failed logins are counted as one.
+        """
+        keys, window = self._throttle_keys(name, client, purpose), float(self._app.settings.login_window)
+        mine, everyone = [await in_thread(self._app.cache.increment, key, window) - 1 for key in keys]
+        await self._admit_after(mine, everyone)
+
+    async def forgive(self, name: str, client: str | None) -> None:
+        """Forget the attempts of somebody who has proved to be who they say."""
+        await in_thread(self._app.cache.delete, self._throttle_keys(name, client)[0])
+
     @staticmethod
-    def _throttle_keys(name: str, client: str | None) -> tuple[str, str]:
+    def _throttle_keys(name: str, client: str | None, purpose: str = "login") -> tuple[str, str]:
         digest = hashlib.sha256(name.lower().encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return f"login:{digest}:{client or ''}", f"login:{digest}"
+        return f"{purpose}:{digest}:{client or ''}", f"{purpose}:{digest}"
 
     async def _admit(self, keys: tuple[str, str]) -> None:
         """Slow a login down after some failures, refuse it after many.
@@ -106,8 +120,11 @@ class Logins:
         One address is refused first; only ten times as many failures from everywhere close a name for all, so that
         nobody is locked out by a single stranger.
         """
-        limit = self._app.settings.login_attempts
         mine, everyone = [await in_thread(self._app.cache.get, key) or 0 for key in keys]
+        await self._admit_after(mine, everyone)
+
+    async def _admit_after(self, mine: int, everyone: int) -> None:
+        limit = self._app.settings.login_attempts
         if mine >= limit or everyone >= limit * 10:
             raise TooManyRequests(
                 "Too many failed logins. Please try again later.", retry_after=self._app.settings.login_window

@@ -107,6 +107,9 @@ def of_call(app: App, call: Call) -> Lookups:
         "df.name": app.settings.app_name,
         "df.api_version": call.version,
         "df.version": version("trunkline"),
+        "df.confirm_invite_url": app.settings.page("invite"),
+        "df.confirm_register_url": app.settings.page("register"),
+        "df.confirm_reset_url": app.settings.page("reset"),
     }
     if caller.session is not None:
         built_in |= {"session.id": caller.session.token, "session.token": caller.session.token}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from trunkline.call import ALL_VERBS, VERBS, Call, Caller, truth, verbs_of
@@ -27,6 +27,22 @@ class Open:
     def covers(self, verb: str, component: str) -> bool:
         """Say whether this exception lets ``verb`` on ``component`` pass."""
         return bool(self.verbs & VERBS.get(verb, 0)) and self.path in ("*", component)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPath:
+    """A path that calls of a service have, by which events are named (system-api 15).
+
+    ``path`` may have placeholders such as ``{table_name}``; ``names`` are what these can stand for just now.
+    """
+
+    path: str
+    verbs: tuple[str, ...]
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def _verbs(target: Service | Resource) -> tuple[str, ...]:
+    return tuple(verb for verb in VERBS if hasattr(target, verb.lower()))
 
 
 async def dispatch(target: Service | Resource, call: Call, rest: tuple[str, ...], where: str) -> Any:
@@ -52,6 +68,8 @@ class Resource:
     read_only: ClassVar[bool] = False
     # Resources one path segment further down, such as ``session`` under ``admin``.
     children: ClassVar[tuple[type[Resource], ...]] = ()
+    # What is told beside the calls, named behind the resource's own path: ``{id}.exceeded``.
+    named_events: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, service: Service, parent: Resource | None = None) -> None:
         """Bind the resource to its service; it lives as long as that does and must not keep state of a call."""
@@ -66,6 +84,13 @@ class Resource:
             return await child.handle(call, rest[1:])
         where = "/".join((self.path_name, *rest))
         return await dispatch(self, call, rest, f"for resource '{where}'")
+
+    async def call_paths(self, caller: Caller) -> list[CallPath]:
+        """List the paths of calls here and below; names as far as the caller may see them."""
+        found = [CallPath(self.path_name, _verbs(self))]
+        for child in self._children.values():
+            found += await child.call_paths(caller)
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Describe the resource as service roots list it."""
@@ -90,6 +115,10 @@ class Service:
     session_paths: ClassVar[frozenset[str]] = frozenset()
     # Lists that filter themselves: GET passes for a role with any GET row on the service (system-api 2.4).
     self_filtering: ClassVar[frozenset[str]] = frozenset()
+    # What writes may answer beside the formats, by path: such as a zip where one is asked for.
+    own_media_types: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Whether calls come with their body as a stream, ``call.incoming``, not yet read.
+    takes_streams: ClassVar[bool] = False
     resources: ClassVar[tuple[type[Resource], ...]] = ()
     config: Config
 
@@ -113,6 +142,10 @@ class Service:
         """The name below ``/api/v2``."""
         return self.record.name
 
+    def all_resources(self) -> Mapping[str, Resource]:
+        """Answer the resources by their names, those of plugins too."""
+        return self._resources
+
     async def handle(self, call: Call) -> Any:
         """Answer a call that the kernel has let through."""
         if not call.path:
@@ -124,6 +157,8 @@ class Service:
 
     async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
         """List the resources that the caller may touch (system-api 1.4)."""
+        if call.flag("refresh"):
+            await self.flush()
         if call.flag("as_access_list"):
             return {"resource": await self.access_list(call.caller)}
         allowed = [
@@ -135,12 +170,16 @@ class Service:
             return {"resource": [one.name for one in allowed]}
         return {"resource": [self._listed(call, one) for one in allowed]}
 
+    def describe(self, resource: Resource) -> dict[str, Any]:
+        """Describe a resource as the root lists it."""
+        return resource.describe()
+
     def _visible(self, caller: Caller, name: str) -> bool:
         return caller.is_admin or any(caller.mask(self.record, part) for part in (name, f"{name}/*"))
 
     def _listed(self, call: Call, resource: Resource) -> dict[str, Any]:
         wanted = call.option("fields")
-        full = resource.describe()
+        full = self.describe(resource)
         if wanted is None:
             return {"name": full["name"]}
         if truth(call.option("include_access")):
@@ -156,6 +195,18 @@ class Service:
             if not name.startswith("_spec") and caller.mask(self.record, name):
                 found += [f"{name}/", f"{name}/*"]
         return found
+
+    async def call_paths(self, caller: Caller) -> list[CallPath]:
+        """List the paths of calls; those of the resources as they say."""
+        found = [CallPath("", _verbs(self))]
+        for name, resource in self._resources.items():
+            if not name.startswith("_spec"):
+                found += await resource.call_paths(caller)
+        return found
+
+    def named_events(self) -> list[str]:
+        """List what is told beside the calls, behind the name of the service."""
+        return [f"{name}.{event}" for name, one in self._resources.items() for event in one.named_events]
 
     async def flush(self) -> None:
         """Forget what was cached of the target; called by ``DELETE /system/cache/{service}``."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trunkline import vault
@@ -82,6 +83,30 @@ class Settings(BaseSettings):
     login_attribute: Literal["email", "username"] = _env(
         "DF_LOGIN_ATTRIBUTE", default="email", help="What users log in with: email or username."
     )
+    alternate_auth: bool = _env(
+        "DF_ENABLE_ALTERNATE_AUTH",
+        default=False,
+        help="Let the user service log in by a table of a database service, as it is configured.",
+    )
+    confirm_code_length: int = _env(
+        "DF_CONFIRM_CODE_LENGTH", default=32, help="Characters of codes that are mailed, from 5 to 32."
+    )
+    confirm_code_ttl: int = _env("DF_CONFIRM_CODE_TTL", default=86400, help="Seconds that such a code lives.")
+    confirm_reset_url: str = _env(
+        "DF_CONFIRM_RESET_URL",
+        default="/dreamfactory/dist/index.html#/auth/reset-password",
+        help="Page to choose a new password on, for links in mails; a path stands below `APP_URL`.",
+    )
+    confirm_invite_url: str = _env(
+        "DF_CONFIRM_INVITE_URL",
+        default="/dreamfactory/dist/index.html#/auth/user-invite",
+        help="Page where invitations are accepted.",
+    )
+    confirm_register_url: str = _env(
+        "DF_CONFIRM_REGISTER_URL",
+        default="/dreamfactory/dist/index.html#/auth/register-confirm",
+        help="Page where registrations are confirmed.",
+    )
     jwt_secret: SecretStr | None = _env(
         "JWT_SECRET", default=None, help="Signs session tokens; derived from APP_KEY unless given."
     )
@@ -118,12 +143,20 @@ class Settings(BaseSettings):
     )
     password_length: int = _env("TRUNKLINE_PASSWORD_LENGTH", default=16, help="Least length of a password (D18).")
     max_body: int = _env("TRUNKLINE_MAX_BODY", default=64 * 2**20, help="Most bytes of a request body that is parsed.")
+    max_upload: int = _env(
+        "TRUNKLINE_MAX_UPLOAD", default=10 * 2**30, help="Most bytes of a request body that is stored as a file."
+    )
     body_timeout: float = _env(
         "TRUNKLINE_BODY_TIMEOUT",
         default=30.0,
         help="Seconds that a request body may take, and one more for every 500 bytes of it.",
     )
     max_url: int = _env("TRUNKLINE_MAX_URL", default=64 * 2**10, help="Most bytes of path and query.")
+    outgoing_networks: str = _env(
+        "TRUNKLINE_OUTGOING_NETWORKS",
+        default="",
+        help="Networks, comma separated, from which clients may import by URL although they are not public.",
+    )
     login_attempts: int = _env(
         "TRUNKLINE_LOGIN_ATTEMPTS", default=10, help="Failed logins of one name within the window before it is refused."
     )
@@ -133,6 +166,18 @@ class Settings(BaseSettings):
     )
     # Which plugins are loaded; None is all that are installed. For isolating a fault.
     plugins: str | None = _env("TRUNKLINE_PLUGINS", default=None, help="Load only these plugins, comma separated.")
+
+    @field_validator("outgoing_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            ipaddress.ip_network(part)
+        return text
+
+    def page(self, which: Literal["reset", "invite", "register"]) -> str:
+        """Answer the page that a mail links to; never by the Host of a request, which may be anything."""
+        page: str = getattr(self, f"confirm_{which}_url")
+        return page if "://" in page else f"{self.app_url.rstrip('/')}/{page.lstrip('/')}"
 
     def databases_folder(self) -> Path:
         """Answer the folder where SQLite services keep files that are named without a path."""

@@ -54,6 +54,14 @@ class Vault:
         """Derive the key for digests that stand for masked values."""
         return self._derive(self._app_key, b"trunkline masks")
 
+    def export_salt(self) -> bytes:
+        """Derive the salt for passwords of exported secrets; it is no secret itself."""
+        return self._derive(self._app_key, b"trunkline export salt")[:16]
+
+    def code_key(self) -> bytes:
+        """Derive the key for digests of codes that are mailed."""
+        return self._derive(self._app_key, b"trunkline confirmation codes")
+
     def encrypt(self, plain: str) -> str:
         """Encrypt text; every call gives another ciphertext."""
         nonce = os.urandom(12)
@@ -73,6 +81,11 @@ class Vault:
             return key.decrypt(sealed[:12], sealed[12:], None).decode()
         except InvalidTag:
             raise InternalError("A stored secret is damaged.") from None
+
+    @staticmethod
+    def is_sealed(stored: object) -> bool:
+        """Say whether a stored value is a ciphertext of a vault."""
+        return isinstance(stored, str) and stored.startswith(_MARK)
 
     def is_current(self, stored: str) -> bool:
         """Say whether a ciphertext was made under the current key."""

@@ -8,8 +8,33 @@ from typing import Any
 import pytest
 from asking import create_one, read, refused
 
+from trunkline import Service
 from trunkline.testing import Client, Gateway
 from trunkline.testing.fixtures import settings_for
+
+
+class GitHub(Service):
+    """A service by which users log in."""
+
+    label, group, icon_class = "GitHub", "OAuth", "fa-github"
+
+
+class Corp(Service):
+    """A directory by which users log in."""
+
+    label, group = "Corp", "LDAP"
+
+
+class Saml(Service):
+    """An identity provider."""
+
+    label, group = "SAML", "SSO"
+
+
+class Okta(Service):
+    """An identity provider with a way of its own."""
+
+    label, group = "Okta", "SSO"
 
 
 class TestEnvironment:
@@ -57,6 +82,69 @@ class TestEnvironment:
         assert names(gateway.as_user(user)) == {"open", "assigned"}
         assert names(admin) == {"open", "assigned", "closed"}
 
+    def test_apps_tell_where_they_begin_and_which_is_the_default(self, gateway: Gateway, admin: Client) -> None:
+        role = gateway.create_role([])
+        first, second = (gateway.create_app(role, type=3, path=f"app{number}/index.html") for number in (1, 2))
+        found = {one["id"]: one for one in read(gateway.anonymous, "/system/environment")["apps"]}
+        assert found[first["id"]]["url"] == "http://testserver/app1/index.html"
+        assert {one["is_default"] for one in found.values()} == {False}
+        assert admin.patch("/system/service/1", json={"config": {"default_app_id": second["id"]}}).status_code == 200
+        user = gateway.create_user("chooser@ex.org", default_app_id=first["id"])
+        for client, chosen in ((gateway.anonymous, second), (gateway.as_user(user), first)):
+            apps = read(client, "/system/environment")["apps"]
+            assert [one["id"] for one in apps if one["is_default"]] == [chosen["id"]]
+        assert set(found[first["id"]]) == {
+            "id", "name", "description", "url", "is_default", "allow_fullscreen_toggle", "requires_fullscreen",
+            "toggle_location",
+        }  # fmt: skip
+
+    def test_registration_is_open_as_the_user_service_says(self, gateway: Gateway, admin: Client) -> None:
+        def is_open() -> Any:
+            return read(gateway.anonymous, "/system/environment")["authentication"]["allow_open_registration"]
+
+        assert is_open() is False
+        key = read(admin, "/system/service/user")["id"]
+        assert admin.patch(f"/system/service/{key}", json={"config": {"allow_open_registration": True}}).is_success
+        assert is_open() is True
+        # The original failed without a user service.
+        gateway.app.database.change(lambda one: one.exec_driver_sql("update service set name='x' where name='user'"))
+        assert is_open() is False
+
+    def test_other_ways_to_log_in_are_listed(self, fresh_gateway: Gateway) -> None:
+        for name, kind in {"github": GitHub, "corp": Corp, "saml": Saml, "okta": Okta}.items():
+            fresh_gateway.app.registry.add(name, kind)
+            fresh_gateway.create_service(f"by_{name}", name, {})
+        off = fresh_gateway.create_service("by_nobody", "corp", {})
+        fresh_gateway.admin.patch(f"/system/service/{off['id']}", json={"is_active": False})
+        login = read(fresh_gateway.anonymous, "/system/environment")["authentication"]
+        assert login["oauth"] == [{
+            "path": "user/session?service=by_github", "name": "by_github", "label": "by_github",
+            "verb": ["GET", "POST"], "type": "github", "icon_class": "fa-github",
+        }]  # fmt: skip
+        assert login["adldap"] == [{
+            "path": "user/session?service=by_corp", "name": "by_corp", "label": "by_corp", "verb": "POST",
+            "payload": {"username": "string", "password": "string", "service": "by_corp", "remember_me": "bool"},
+        }]  # fmt: skip
+        assert login["saml"] == [{
+            "path": "by_saml/sso", "name": "by_saml", "label": "by_saml", "verb": "GET", "type": "saml",
+            "icon_class": None,
+        }]  # fmt: skip
+
+    def test_forms_and_flags_are_what_consoles_expect(self, gateway: Gateway, admin: Client) -> None:
+        """admin-client 3 and 4: another licence or a number for a boolean stops the console."""
+        known = read(admin, "/system/environment")
+        platform = known["platform"]
+        flags = ("bitnami_demo", "is_hosted", "is_trial", "license_key", "app_debug")
+        assert {name: platform[name] for name in flags} == dict.fromkeys(flags, False)
+        assert platform["secured_package_export"] is True
+        assert {"server_os", "release", "version", "host", "machine"} == set(known["server"])
+        assert known["client"] == {"user_agent": "testclient", "ip_address": "testclient", "locale": None}
+        assert known["config"]["always_wrap_resources"] is True
+        assert known["config"]["db"]["max_records_returned"] == gateway.app.settings.max_records
+        assert set(known["config"]["db"]) == {
+            "max_records_returned", "time_format", "date_format", "datetime_format", "timestamp_format",
+        }  # fmt: skip
+
     def test_only_reading_is_open(self, gateway: Gateway) -> None:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert gateway.anonymous.request(method, "/system/environment").status_code == 400
@@ -82,7 +170,21 @@ class TestCache:
         assert admin.delete("/system/cache").status_code == 200
         assert [cache.get(key) for key in ("cache:2:x", "login:somebody")] == [None, 1]
 
+    def test_clearing_what_is_cached_for_an_event(self, gateway: Gateway, admin: Client) -> None:
+        cache = gateway.app.cache
+        for key in ("cache:_event:db.get:x", "cache:_event:db.post:x", "cache:3:x"):
+            cache.set(key, 1, 60)
+        assert admin.delete("/system/cache/_event/db.get").json() == {"success": True}
+        assert [cache.get(f"cache:{key}:x") for key in ("_event:db.get", "_event:db.post", "3")] == [None, 1, 1]
+        refused(admin.delete("/system/cache/_event"), 404)
+        refused(admin.delete("/system/cache/_event/a/b"), 400)
+
     def test_the_list_and_what_is_not_there(self, gateway: Gateway, admin: Client) -> None:
+        assert {one["name"]: set(one) for one in read(admin, "/system/cache")}["user"] == {
+            "name", "label", "description", "type",
+        }  # fmt: skip
+        for method in ("POST", "PUT", "PATCH"):
+            refused(admin.request(method, "/system/cache", json={"a": 1}), 400, "not currently supported")
         assert {"system", "user"} <= {one["name"] for one in read(admin, "/system/cache")}
         refused(admin.delete("/system/cache/nothing"), 404, "nothing")
         refused(admin.delete("/system/cache/a/b"), 400)
@@ -106,7 +208,17 @@ class TestRoot:
             "user",
         } <= set(names)
         assert read(admin, "/system")[0] == {"name": names[0]}
-        assert {"name", "label", "description", "read_only"} <= set(read(admin, "/system", fields="*")[0])
+        assert set(read(admin, "/system", fields="*")[0]) == {
+            "name", "label", "description", "read_only", "singleton", "subscription_required",
+        }  # fmt: skip
+        marked = {one["name"]: one["read_only"] for one in read(admin, "/system", fields="name,read_only")}
+        assert [marked[name] for name in ("service_type", "environment", "constant", "role")] == [
+            True,
+            True,
+            True,
+            False,
+        ]
+        assert read(admin, "/system", refresh="true") == read(admin, "/system")
         few = gateway.key_for([{"service": "system", "component": "", "verb_mask": 1},
                                {"service": "system", "component": "role/*", "verb_mask": 1}])  # fmt: skip
         assert read(few, "/system", as_list="true") == ["role"]
@@ -126,6 +238,33 @@ class TestRoot:
         assert admin.get("/system/constant").json() == {"resource": []}
         assert admin.get("/system/constant/x").status_code == 404
         refused(admin.post("/system/constant", json={"a": 1}), 400, "not currently supported")
+
+
+class TestDirectory:
+    """``GET /api/v2`` (system-api 1.3, D1)."""
+
+    def test_it_lists_what_the_caller_may_use(self, gateway: Gateway, admin: Client) -> None:
+        gateway.create_service("idle", "user", {})
+        gateway.app.database.change(lambda one: one.exec_driver_sql("update service set is_active=0 where name='idle'"))
+        found = read(admin, "")
+        assert [one["name"] for one in found["services"]] == ["system", "user"]
+        assert found["services"][0] == {
+            "id": 1, "name": "system", "label": "System Management", "type": "system",
+            "description": "Service for managing system resources.", "spec_url": "/api/v2/system/_spec",
+        }  # fmt: skip
+        assert {"name", "label", "group", "description"} == set(found["service_types"][0])
+        few = gateway.key_for([{"service": "user", "component": "profile", "verb_mask": 1}])
+        assert [one["name"] for one in read(few, "")["services"]] == ["user"]
+        assert read(gateway.key_for([]), "")["services"] == []
+
+    def test_fields_groups_and_types(self, admin: Client) -> None:
+        assert read(admin, "", fields="id,nonsense,type")["services"][0] == {"id": 1, "type": "system"}
+        assert set(read(admin, "", fields="name")["services"][0]) == {"name", "spec_url"}
+        for params in ({"group": "SYSTEM"}, {"type": "system"}):
+            found = read(admin, "", **params)
+            assert [one["name"] for one in found["services"]] == ["system"]
+            assert [one["name"] for one in found["service_types"]] == ["system"]
+        assert [one["name"] for one in read(admin, "", type="user,system")["services"]] == ["system", "user"]
 
 
 class TestPages:

@@ -94,8 +94,16 @@ class TestLists:
         refused(admin.get("/system/role", params={"group_by": "nothing"}), 400, "nothing")
 
     def test_the_schema_comes_when_asked_for(self, admin: Client) -> None:
-        schema = admin.get("/system/role", params={"include_schema": "true"}).json()["meta"]["schema"]
-        assert {"id", "name", "is_active"} <= {one["name"] for one in schema}
+        schema = admin.get("/system/app", params={"include_schema": "true"}).json()["meta"]["schema"]
+        found = {one["name"]: one for one in schema}
+        assert (found["id"]["type"], found["id"]["is_primary_key"]) == ("id", True)
+        name = {"type": "string", "length": 64, "required": True, "allow_null": False, "is_unique": True}
+        assert {key: found["name"][key] for key in name} == name
+        assert (found["is_active"]["type"], found["is_active"]["default"]) == ("boolean", False)
+        assert (found["role_id"]["ref_table"], found["role_id"]["ref_field"]) == ("role", "id")
+        assert found["created_date"]["type"] == "timestamp"
+        assert found["launch_url"]["is_virtual"] is True
+        assert "api_key_digest" not in found
 
 
 @pytest.mark.usefixtures("roles")

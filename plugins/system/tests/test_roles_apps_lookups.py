@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from asking import create_one, fields_refused, read, refused
+from asking import create, create_one, fields_refused, read, refused
 
 from trunkline.db import tables
 from trunkline.directory import digest_of
@@ -175,6 +175,33 @@ class TestApps:
             "toggle_location": "top", "launch_url": "https://example.com/",
         }  # fmt: skip
         assert read(admin, f"/system/app/{app['id']}", fields="id,launch_url")["launch_url"] == "https://example.com/"
+
+    @pytest.mark.parametrize(
+        ("fields", "launched"),
+        [
+            ({"type": 0, "url": "https://example.com"}, ""), ({"type": 2}, ""), ({"type": 3}, ""),
+            ({"type": 3, "path": "/console/index.html"}, "http://localhost/console/index.html"),
+            ({"type": 1, "storage_container": "c/", "path": "i.html", "storage_service_id": 2},
+             "http://localhost/user/c/i.html"),
+            ({"type": 1, "path": "i.html"}, ""),
+        ],
+    )  # fmt: skip
+    def test_where_it_begins(self, admin: Client, fields: dict[str, Any], launched: str) -> None:
+        (made,) = create(admin, "/system/app", {"name": "launched", **fields})
+        assert made["launch_url"] == launched
+        assert admin.patch(f"/system/app/{made['id']}", json={"launch_url": "x"}).status_code == 200
+        assert admin.delete(f"/system/app/{made['id']}").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("record", "field"),
+        [
+            ({"type": 4}, "type"), ({"type": -1}, "type"), ({"type": "web"}, "type"), ({"name": "x" * 65}, "name"),
+            ({"url": "javascript:alert(1)"}, "url"), ({"url": " JavaScript :x"}, "url"), ({"url": "data:,x"}, "url"),
+            ({"toggle_location": "x" * 65}, "toggle_location"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_an_app_is_refused(self, admin: Client, record: dict[str, Any], field: str) -> None:
+        fields_refused(admin.post("/system/app", json={"resource": [{"name": "wrong", **record}]}), field)
 
     def test_what_it_points_to_must_be_there(self, admin: Client) -> None:
         fields_refused(admin.post("/system/app", json={"name": "x", "role_id": 99}), "role_id")

@@ -243,6 +243,35 @@ class TestReading:
         assert admin.delete(f"/system/service/{key}").status_code == 200
 
 
+class TestDocuments:
+    def test_a_document_is_kept_beside_the_service(self, admin: Client) -> None:
+        texts = ('{"paths": {}}', "openapi: 3.0.0\n", "not: [a document")
+        for number, text in enumerate(texts):
+            doc = {"format": min(number, 1), "content": text}
+            made = box(admin, f"documented{number}", service_doc_by_service_id=doc)
+            found = made["service_doc_by_service_id"]
+            assert {name: found[name] for name in doc} == doc
+            assert found["service_id"] == made["id"]
+            assert found["created_date"]
+
+    def test_it_is_changed_removed_and_may_come_as_json(self, admin: Client) -> None:
+        made = box(admin, "redocumented")
+        path, name = f"/system/service/{made['id']}", "service_doc_by_service_id"
+        assert made[name] is None
+        for sent, kept in (({"a": [1]}, '{"a":[1]}'), ("{}", "{}"), (None, None)):
+            assert admin.patch(path, json={name: {"content": sent}}).status_code == 200
+            assert read(admin, path, related=name)[name]["content"] == kept
+        assert admin.patch(path, json={name: None}).status_code == 200
+        assert read(admin, path, related=name)[name] is None
+        assert name not in read(admin, path)
+
+    @pytest.mark.parametrize("doc", [{"format": 2}, {"format": "yaml"}])
+    def test_another_format_is_refused(self, admin: Client, doc: dict[str, Any]) -> None:
+        sent = {"name": "undocumented", "type": "box", "config": {"host": "h"}, "service_doc_by_service_id": doc}
+        fields_refused(admin.post("/system/service", json={"resource": [sent]}), "format")
+        assert read(admin, "/system/service", filter="name=undocumented") == []
+
+
 class TestServiceTypes:
     def test_types_are_listed_by_name_with_all_a_form_needs(self, admin: Client) -> None:
         found = read(admin, "/system/service_type")
@@ -267,6 +296,13 @@ class TestServiceTypes:
         )
         assert found.json() == {"resource": [{"name": "box"}], "meta": {"count": 1}}
         assert read(admin, "/system/service_type", group="Test", as_list="true") == ["box"]
+
+    def test_unknown_names(self, admin: Client) -> None:
+        """D9 for fields; a group is only compared, as forms ask for groups that have no type here."""
+        for path in ("/system/service_type", "/system/service_type/box"):
+            refused(admin.get(path, params={"fields": "name,nonsense"}), 400, "Invalid field requested: nonsense")
+        assert admin.get("/system/service_type", params={"group": "nothing"}).json() == {"resource": []}
+        assert len(read(admin, "/system/service_type", group="", fields="*")) > 2
 
     def test_nothing_can_be_written(self, admin: Client) -> None:
         for method in ("POST", "PATCH", "PUT", "DELETE"):

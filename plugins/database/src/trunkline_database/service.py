@@ -154,6 +154,12 @@ class DatabaseService(Service):
                         found += [f"{base}/{shown}/", f"{base}/{shown}/*"]
         return found
 
+    async def explain(self, call: Call) -> dict[str, Any] | None:
+        """Answer what a call would begin with, for ``system/explain``; nothing is read or written."""
+        from trunkline_database.explaining import explained
+
+        return await explained(self, call)
+
     async def flush(self) -> None:
         """Forget the structure and the results; called when the service's cache is cleared."""
         await self.catalogue.changed()

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -59,7 +59,28 @@ class Enforcement:
         if noted is not None:
             reply.headers.update(_headers(*noted))
 
+    @hookimpl
+    async def explain_call(self, app: App, call: Call, service: Service) -> dict[str, Any]:
+        """Tell which limits a call would count in, and how far these are."""
+        await self._load(app)
+        if call.caller.is_admin or call.caller.requestor is Requestor.SCRIPT:
+            return {NOTE: []}
+        user_id = call.caller.user.id if call.caller.user else None
+        rules = self._rules.matching(call, service.record.id)
+        used = await in_thread(lambda: [app.cache.get(rule.counter(user_id)) or 0 for rule in rules])
+        told = [
+            {"id": one.id, "name": one.name, "rate": one.rate, "period": one.period, "used": min(count, one.rate)}
+            for one, count in zip(rules, used, strict=True)
+        ]
+        return {NOTE: told}
+
     async def _checked_after_loading(self, app: App, call: Call, service: Service) -> None:
+        await self._load(app)
+        waiting = self._checked(app, call, service) if self._rules else None
+        if waiting is not None:
+            await waiting
+
+    async def _load(self, app: App) -> None:
         async with self._loading:
             revision = app.directory.snapshot.revision
             due = self._revision < 0 or time.monotonic() >= self._not_before
@@ -75,9 +96,6 @@ class Enforcement:
                     self._revision = revision
                     # A counter that was reset raises the revision too.
                     self._used_up.clear()
-        waiting = self._checked(app, call, service) if self._rules else None
-        if waiting is not None:
-            await waiting
 
     def _checked(self, app: App, call: Call, service: Service) -> Awaitable[None] | None:
         """Find the limits that matter; administrators and scripts are immune."""

@@ -34,6 +34,7 @@ class LimitModel(Model):
 
     table = limit
     resource = "limit"
+    natural_key = ("type", "user_id", "role_id", "service_id", "endpoint", "verb", "period")
     read_only = frozenset({"id", "key_text"}) | STAMPS
 
     @classmethod

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import distributions, version
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from trunkline.call import Call
 from trunkline.db import tables
+from trunkline.errors import TrunklineError
 from trunkline.service import Resource
+from trunkline_system.model import Row
+from trunkline_system.models.app import launch_url
+
+_SHOWN_OF_APPS = (
+    "id", "name", "description", "allow_fullscreen_toggle", "requires_fullscreen", "toggle_location",
+)  # fmt: skip
 
 
 class Environment(Resource):
@@ -77,13 +86,42 @@ class Environment(Resource):
         return {
             "admin": {"path": "system/admin/session", "verb": "POST", "payload": payload},
             "user": {"path": "user/session", "verb": "POST", "payload": payload},
-            "oauth": [],
-            "adldap": [],
-            "saml": [],
-            "allow_open_registration": False,
-            "open_reg_email_service_id": None,
+            **self._other_logins(),
+            **self._registration(),
             "allow_forever_sessions": self.app.settings.forever_sessions,
             "login_attribute": attribute,
+        }
+
+    def _other_logins(self) -> dict[str, list[dict[str, Any]]]:
+        """List the services with which users can log in besides."""
+        found: dict[str, list[dict[str, Any]]] = {"oauth": [], "adldap": [], "saml": []}
+        for record in sorted(self.app.directory.snapshot.services.values(), key=lambda one: one.id):
+            kind = self.app.registry.find(record.type)
+            if kind is None or not record.is_active:
+                continue
+            entry: dict[str, Any] = {"name": record.name, "label": record.label}
+            path, icon = f"user/session?service={quote(record.name)}", getattr(kind, "icon_class", None)
+            if kind.group == "OAuth":
+                more = {"verb": ["GET", "POST"], "type": record.type, "icon_class": icon}
+                found["oauth"].append({"path": path, **entry, **more})
+            elif kind.group == "LDAP":
+                payload = {"username": "string", "password": "string", "service": record.name, "remember_me": "bool"}
+                found["adldap"].append({"path": path, **entry, "verb": "POST", "payload": payload})
+            elif record.type == "saml":
+                more = {"verb": "GET", "type": record.type, "icon_class": icon}
+                found["saml"].append({"path": f"{record.name}/sso", **entry, **more})
+        return found
+
+    def _registration(self) -> dict[str, Any]:
+        """Say whether anybody may register, as the ``user`` service is configured; not at all without it."""
+        record = self.app.directory.snapshot.services.get("user")
+        try:
+            config = self.app.services.of(record).config if record is not None and record.is_active else None
+        except TrunklineError:
+            config = None
+        return {
+            "allow_open_registration": bool(getattr(config, "allow_open_registration", False)),
+            "open_reg_email_service_id": getattr(config, "open_reg_email_service_id", None),
         }
 
     async def _apps(self, call: Call) -> list[dict[str, Any]]:
@@ -94,17 +132,21 @@ class Environment(Resource):
         if not call.caller.is_admin:
             mine = table.c.id.in_(user.assignments) if user is not None else sa.false()
             query = query.where(sa.or_(table.c.role_id.is_not(None), mine))
-        rows = await self.app.database.aread(lambda connection: connection.execute(query).mappings().all())
-        shown = (
-            "id",
-            "name",
-            "description",
-            "url",
-            "allow_fullscreen_toggle",
-            "requires_fullscreen",
-            "toggle_location",
-        )
-        return [{**{name: row[name] for name in shown}, "is_default": False} for row in rows]
+
+        def read(connection: sa.Connection) -> tuple[Sequence[Row], int | None]:
+            mine = sa.select(tables.user.c.default_app_id).where(tables.user.c.id == (user.id if user else None))
+            return connection.execute(query).mappings().all(), connection.scalar(mine)
+
+        rows, default = await self.app.database.aread(read)
+        default = default or getattr(self.service.config, "default_app_id", None)
+        return [
+            {
+                **{name: row[name] for name in _SHOWN_OF_APPS},
+                "url": launch_url(self.app, row, call.base_url),
+                "is_default": row["id"] == default,
+            }
+            for row in rows
+        ]
 
 
 def _packages() -> list[dict[str, str]]:

@@ -77,6 +77,11 @@ def as_json(value: Any) -> str | None:
     return json.dumps(value).decode() if value else None
 
 
+def json_text(value: Any) -> str | None:
+    """Store any JSON value as text, also an empty one; None for null."""
+    return None if value is None else json.dumps(value).decode()
+
+
 def from_json(text: str | None, default: Any) -> Any:
     """Read JSON text that we stored."""
     return json.loads(text) if text else default

@@ -11,6 +11,8 @@ from trunkline.threads import in_thread
 
 # Cached content lives under this prefix of the shared cache; what is under others is state, not cache (D22).
 CACHED = "cache:"
+# In the place of a service: what is cached for an event by name.
+_EVENT = "_event"
 
 
 class Cache(Resource):
@@ -29,7 +31,10 @@ class Cache(Resource):
         }
 
     async def delete(self, _call: Call, rest: tuple[str, ...]) -> Any:
-        """Clear everything, or what one service has cached; logged-out tokens stay dead (D22)."""
+        """Clear everything, or what one service or event has cached; logged-out tokens stay dead (D22)."""
+        if len(rest) == 2 and rest[0] == _EVENT:
+            await in_thread(self.app.cache.clear, f"{CACHED}{_EVENT}:{rest[1]}:")
+            return {"success": True}
         if len(rest) > 1:
             raise BadRequest("Only the cache of a service can be cleared by name.")
         snapshot = await self.app.directory.fresh()

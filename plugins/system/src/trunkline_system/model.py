@@ -78,6 +78,8 @@ class Model:
     computed: ClassVar[frozenset[str]] = frozenset()
     # What tells apart the children of one parent when no id is sent (lookups: the name; system-api 5.5).
     sibling_key: ClassVar[str | None] = None
+    # What people know a record by, where that is not the key, the ``sibling_key`` or what is unique (export and apply).
+    natural_key: ClassVar[tuple[str, ...]] = ()
     # Foreign keys that only a parent's relation sets, never the client.
     owners: ClassVar[frozenset[str]] = frozenset()
 
@@ -175,6 +177,11 @@ class Model:
                 query = query.where(cls.table.c[cls.key] != row[cls.key])
             if work.connection.execute(query).first() is not None:
                 raise invalid(column.name, f"The {words(column.name)} has already been taken.")
+
+    @classmethod
+    def derived(cls, _record: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer what a create makes of the other fields, for fields that are not sent."""
+        return {}
 
     @classmethod
     def stamp(cls, work: Work, values: dict[str, Any], *, created: bool) -> dict[str, Any]:

@@ -6,17 +6,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trunkline import Config, Field, Open, Service
+from trunkline import Config, Field, Open, Resource, Service
 from trunkline.call import VERBS, Call, Caller
 from trunkline.errors import BadRequest, Forbidden, NotFound
+from trunkline_system.custom import Custom
 from trunkline_system.environment import Environment
+from trunkline_system.events import EventNames
+from trunkline_system.imports import Import
+from trunkline_system.invites import InvitingResource
 from trunkline_system.maintenance import Cache, Constant
 from trunkline_system.models.app import AppModel
 from trunkline_system.models.cors import CorsModel
+from trunkline_system.models.email_template import EmailTemplateModel
 from trunkline_system.models.lookup import GlobalLookup
 from trunkline_system.models.role import Role
 from trunkline_system.models.service import ServiceModel
 from trunkline_system.models.user import AdminModel, UserModel
+from trunkline_system.packages.config_package import ConfigPackage
+from trunkline_system.packages.resource import Package
 from trunkline_system.password import PasswordResource
 from trunkline_system.profile import ProfileResource
 from trunkline_system.reading import key_of
@@ -43,13 +50,14 @@ class AdminProfile(ProfileResource):
     for_admins = True
 
 
-class Admins(StoredResource):
+class Admins(InvitingResource):
     """Administrators."""
 
     name = "admin"
     label = "Administrators"
     description = "Accounts with all rights."
     model = AdminModel
+    config_service = "system"
     children = (AdminSession, AdminPassword, AdminProfile)
 
     async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
@@ -65,13 +73,14 @@ class Admins(StoredResource):
         return await super().delete(call, rest)
 
 
-class Users(StoredResource):
+class Users(InvitingResource):
     """Users who are not administrators."""
 
     name = "user"
     label = "Users"
     description = "Accounts whose rights come from roles."
     model = UserModel
+    config_service = "user"
 
     async def patch(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Update users; an administrator's id is refused."""
@@ -169,6 +178,15 @@ class CorsRules(StoredResource):
     model = CorsModel
 
 
+class EmailTemplates(StoredResource):
+    """Templates of mails."""
+
+    name = "email_template"
+    label = "Email Templates"
+    description = "Texts of mails, with placeholders."
+    model = EmailTemplateModel
+
+
 class SystemConfig(Config):
     """Settings of the platform that live in the database."""
 
@@ -200,10 +218,16 @@ class SystemService(Service):
         Open("environment", VERBS["GET"]),
     )
     session_paths = frozenset({"admin/session"})
+    own_media_types = {"package": ("application/zip",)}  # noqa: RUF012 - a class attribute of the kernel
     resources = (
-        Admins, Users, Roles, Apps, Services, ServiceTypes, Lookups, CorsRules, Environment, Constant, Cache,
+        Admins, Users, Roles, Apps, Services, ServiceTypes, Lookups, CorsRules, EmailTemplates, Custom,
+        EventNames, Environment, Constant, Cache, Import, Package, ConfigPackage,
     )  # fmt: skip
     config: SystemConfig
+
+    def describe(self, resource: Resource) -> dict[str, Any]:
+        """Describe a resource, with what clients know of those of this service (system-api 1.4)."""
+        return {**super().describe(resource), "singleton": False, "subscription_required": None}
 
     async def access_list(self, caller: Caller) -> list[str]:
         """List components; names of nested resources stand beside their parents' (system-api 11.7)."""

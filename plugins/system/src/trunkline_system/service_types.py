@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.call import Call
-from trunkline.errors import NotFound
+from trunkline.errors import BadRequest, NotFound
 from trunkline.service import Resource
 from trunkline_system.reading import split
+
+_FIELDS = (
+    "name", "label", "description", "group", "singleton", "dependencies_required", "subscription_required",
+    "service_definition_editable", "config_schema",
+)  # fmt: skip
 
 
 class ServiceTypes(Resource):
@@ -22,6 +27,9 @@ class ServiceTypes(Resource):
         """List the types by name, those of some ``group``, or answer one."""
         names = self.app.registry.names()
         fields = split(call.option("fields"))
+        for name in fields:
+            if name not in (*_FIELDS, "*"):
+                raise BadRequest(f"Invalid field requested: {name}")  # D9
         if rest:
             if len(rest) > 1 or rest[0] not in names or (found := self._described(rest[0])) is None:
                 raise NotFound(f"Service type '{'/'.join(rest)}' not found.")

@@ -1,11 +1,15 @@
-"""Hooks: the ``user`` service exists on every instance."""
+"""Hooks: the ``user`` service exists on every instance, with a table of its own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from trunkline import hookimpl
+from trunkline.db import tables
 from trunkline_system.seeding import ensure_service
+from trunkline_user.custom import user_custom
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -15,3 +19,9 @@ if TYPE_CHECKING:
 def seed(app: App) -> None:
     """Make sure that the service is there; it comes after ``system``, which always has the first id."""
     ensure_service(app, "user", "user", "User Management", "Service for allowing user management.")
+
+
+@hookimpl
+def register_tables(metadata: sa.MetaData) -> None:
+    """Bring the table of what users keep."""
+    tables.add_to(metadata, user_custom)

@@ -18,6 +18,8 @@ from trunkline_system.models.role import Role
 from trunkline_system.models.user import Assignment
 
 _KEY = re.compile(r"[A-Za-z0-9]{64,255}")
+# Consoles make links of addresses.
+_SCRIPT = re.compile(r"[\s\x00-\x1f]*(javascript|data|vbscript)\s*:", re.IGNORECASE)
 
 
 class AppModel(Model):
@@ -33,7 +35,7 @@ class AppModel(Model):
         """Show the key in clear: whoever may read apps hands keys out."""
         shown = super().shown(app, row)
         shown["api_key"] = app.vault.decrypt(row["api_key"])
-        shown["launch_url"] = row["url"] if row["type"] == 2 else ""
+        shown["launch_url"] = launch_url(app, row, app.settings.app_url)
         return shown
 
     @classmethod
@@ -46,6 +48,10 @@ class AppModel(Model):
         """Take a key that is sent (64 letters and digits at least), make one otherwise or for ``regenerate=true``."""
         rest = {name: value for name, value in given.items() if name != "api_key"}
         values = super().values(work, rest, row)
+        if not 0 <= values.get("type", 0) <= 3:
+            raise invalid("type", "The selected type is invalid.")
+        if _SCRIPT.match(values.get("url") or ""):
+            raise invalid("url", "The url field must be the address of a page.")
         if (role_id := values.get("role_id")) is not None:
             query = sa.select(tables.role.c.id).where(tables.role.c.id == role_id)
             if work.connection.execute(query).first() is None:
@@ -70,6 +76,20 @@ class AppModel(Model):
         if row is not None:
             return None if taken == row["id"] else secrets.token_hex(32)
         return secrets.token_hex(32)
+
+
+def launch_url(app: App, row: Row, base: str) -> str:
+    """Answer where an app begins: its own address, or one on this server, which is reached at ``base``."""
+    if row["type"] == 2:
+        return row["url"] or ""
+    parts = [row["path"]]
+    if row["type"] == 1:
+        storage = app.directory.snapshot.services_by_id.get(row["storage_service_id"] or 0)
+        parts = [storage.name, row["storage_container"], row["path"]] if storage is not None else []
+    elif row["type"] != 3:
+        parts = []
+    found = [part.strip("/") for part in parts if part and part.strip("/")]
+    return "/".join((base.rstrip("/"), *found)) if found else ""
 
 
 def _service() -> type[Model]:

@@ -63,6 +63,8 @@ class Lookup(Model):
 class GlobalLookup(Lookup):
     """The lookups that belong to nobody."""
 
+    resource = "lookup"
+
     @classmethod
     def scope(cls, _call: Call) -> sa.ColumnElement[bool]:
         """Hide those of apps, roles and users: they are reached through their owners."""

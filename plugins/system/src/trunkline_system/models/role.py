@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,12 @@ class RoleServiceAccess(Model):
     """One access row: service, component, verbs, requestors, row filter."""
 
     table = tables.role_service_access
+    natural_key = ("service_id", "component", "requestor_mask")
+
+    @classmethod
+    def derived(cls, _record: Mapping[str, Any]) -> dict[str, Any]:
+        """Let rows be meant for API and scripts: the table's default of 0 never matches."""
+        return {"requestor_mask": 3}
 
     @classmethod
     def shown(cls, app: App, row: Row) -> dict[str, Any]:
@@ -35,8 +42,7 @@ class RoleServiceAccess(Model):
             if not 0 <= values.get(name, 0) <= most:
                 raise invalid(name, f"The {name} field must be a mask of known bits.")
         if row is None:
-            # The table's default of 0 never matches; a row made without it is meant for API and scripts.
-            values.setdefault("requestor_mask", 3)
+            values = cls.derived(values) | values
         if (service_id := values.get("service_id")) is not None:
             found = sa.select(tables.service.c.id).where(tables.service.c.id == service_id)
             if work.connection.execute(found).first() is None:

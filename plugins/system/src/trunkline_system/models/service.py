@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,9 @@ from trunkline.app import App
 from trunkline.call import Call
 from trunkline.config import Config
 from trunkline.db import tables
-from trunkline.errors import Forbidden, Unavailable
+from trunkline.db.records import LookupRecord
+from trunkline.errors import Forbidden, InternalError, Unavailable
+from trunkline.lookups import Lookups
 from trunkline_system.fields import invalid
 from trunkline_system.model import Model, Relation, Row, Work
 
@@ -30,7 +33,9 @@ class ServiceDoc(Model):
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
-        """Check the format: 0 is JSON, 1 is YAML."""
+        """Check the format, 0 is JSON, 1 is YAML; a document that is no text is kept as JSON."""
+        if isinstance(given.get("content"), dict | list):
+            given = {**given, "content": json.dumps(given["content"]).decode()}
         values = super().values(work, given, row)
         if values.get("format", 0) not in (0, 1):
             raise invalid("format", "The format field must be 0 (JSON) or 1 (YAML).")
@@ -74,7 +79,7 @@ class ServiceModel(Model):
         if "name" in values:
             _check_name(values["name"])
         if row is None:
-            values["label"] = values.get("label") or values["name"]
+            values["label"] = values.get("label") or cls.derived(values)["label"]
         elif not row["mutable"] and values.get("name", row["name"]) != row["name"]:
             raise Forbidden(f"Service '{row['name']}' can not be renamed.")
         elif not row["deletable"] and values.get("is_active", True) is False:
@@ -94,8 +99,12 @@ class ServiceModel(Model):
         stored = json.loads(row["config"] or "{}") if row is not None else {}
         merged = model.merged(stored, given or {}, work.app.vault)
         # What is checked is what the service will see: lookups filled in, secrets opened.
-        lookups = work.app.services.system_lookups()
-        checked = model.check(lookups.fill(model.opened(merged, work.app.vault), private=True))
+        lookups = _lookups(work)
+        try:
+            opened = model.opened(merged, work.app.vault)
+        except InternalError as error:
+            raise invalid("config", error.message) from error
+        checked = model.check(lookups.fill(opened, private=True))
         for name, value in merged.items():
             typed = getattr(checked, name)
             # Forms send numbers as text and blanks for nothing; clients shall read what the service sees.
@@ -104,10 +113,25 @@ class ServiceModel(Model):
         return json.dumps(merged).decode()
 
     @classmethod
+    def derived(cls, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Label a service with its name."""
+        return {"label": record["name"]}
+
+    @classmethod
     def before_delete(cls, _work: Work, row: Row) -> None:
         """Keep what the gateway cannot do without (D7)."""
         if not row["deletable"]:
             raise Forbidden(f"Service '{row['name']}' can not be deleted.")
+
+
+def _lookups(work: Work) -> Lookups:
+    """Answer the lookups of the system as this transaction sees them, which may have changed them."""
+    table = tables.lookup
+    query = sa.select(table).where(*(table.c[name].is_(None) for name in ("app_id", "role_id", "user_id")))
+    rows = work.connection.execute(query.order_by(table.c.id)).mappings().all()
+    values = [row["value"] and work.app.vault.decrypt(row["value"]) for row in rows]
+    records = (LookupRecord(row["name"], value, row["private"]) for row, value in zip(rows, values, strict=True))
+    return Lookups({}, tuple(records))
 
 
 def _config_class(app: App, kind: str) -> type[Config]:

@@ -13,6 +13,7 @@ from trunkline.app import App
 from trunkline.call import Call
 from trunkline.db import tables
 from trunkline.errors import BadRequest, Forbidden
+from trunkline_system.codes import is_expired
 from trunkline_system.fields import invalid
 from trunkline_system.model import STAMPS, Model, Relation, Row, Work
 from trunkline_system.models.lookup import Lookup
@@ -62,6 +63,7 @@ class UserModel(Model):
     """A user who is not an administrator."""
 
     table = tables.user
+    resource = "user"
     hidden = frozenset({"password", "security_answer", "confirm_code", "token_epoch", "is_sys_admin", "remember_token"})
     read_only = frozenset({"id", "last_login_date"}) | STAMPS
     computed = frozenset({"confirmed", "expired"})
@@ -84,7 +86,7 @@ class UserModel(Model):
         shown = super().shown(app, row)
         if row["last_login_date"] is not None:
             shown["last_login_date"] = row["last_login_date"].strftime("%Y-%m-%d %H:%M:%S")
-        return {**shown, "confirmed": row["confirm_code"] in (None, "y"), "expired": False}
+        return {**shown, "confirmed": row["confirm_code"] in (None, "y"), "expired": is_expired(row["confirm_code"])}
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
@@ -106,7 +108,15 @@ class UserModel(Model):
         values |= _secrets(work, given, row)
         if row is not None and ("password" in values or values.get("is_active") is False):
             values["token_epoch"] = row["token_epoch"] + 1
+        if row is not None and ("password" in values or values.get("email", row["email"]) != row["email"]):
+            # A code that was mailed before is not for this password, or not to this address.
+            values["confirm_code"] = None
         return values
+
+    @classmethod
+    def derived(cls, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a user by first and last name, or by the address."""
+        return {"username": record["email"], "name": _name_of(record)}
 
     @classmethod
     def before_delete(cls, work: Work, row: Row) -> None:
@@ -118,6 +128,7 @@ class UserModel(Model):
 class AdminModel(UserModel):
     """An administrator."""
 
+    resource = "admin"
     are_admins = True
 
 
