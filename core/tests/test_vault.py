@@ -23,6 +23,17 @@ def test_what_is_encrypted_can_be_read_again_and_not_seen(plain: str) -> None:
     assert vault.encrypt(plain) != sealed
 
 
+def test_a_ciphertext_is_told_from_other_values() -> None:
+    vault = Vault(KEY)
+    assert vault.is_sealed(vault.encrypt("x"))
+    assert not any(vault.is_sealed(one) for one in ("x", "", None, 1))
+
+
+def test_the_salt_of_exports_belongs_to_the_instance() -> None:
+    assert Vault(KEY).export_salt() == Vault(KEY).export_salt()
+    assert Vault(KEY).export_salt() != Vault(new_key()).export_salt()
+
+
 def test_a_former_key_still_opens_and_is_told_apart() -> None:
     old = Vault(KEY)
     new = Vault(new_key(), previous=(KEY,))

@@ -1,0 +1,1 @@
+"""For operators: configuration as a file, and explanations of calls."""
