@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from servers import USER, Server, settings
+from databases import USER, DatabaseServer, settings
 
 TABLES = {
     "shelf": ["id,code,room", "1,A1,north", "2,B2,south", "3,C3,"],
@@ -21,7 +21,7 @@ TABLES = {
 }  # fmt: skip
 
 
-class Sqlbridge(Server):
+class Sqlbridge(DatabaseServer):
     """pysqlbridge, which speaks SQL Server's protocol and answers reads of files; it writes nothing."""
 
     name = "pysqlbridge"

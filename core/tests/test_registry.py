@@ -10,9 +10,9 @@ from trunkline.registry import GROUP, Registry, package_of
 
 
 def test_an_unknown_type_names_its_package() -> None:
-    with pytest.raises(Unavailable, match="pip install trunkline-aws-s3"):
-        Registry().load("aws_s3")
-    assert Registry().find("aws_s3") is None
+    with pytest.raises(Unavailable, match="pip install trunkline-drop-box"):
+        Registry().load("drop_box")
+    assert Registry().find("drop_box") is None
     assert package_of("oauth_microsoft-live") == "trunkline-oauth-microsoft-live"
 
 

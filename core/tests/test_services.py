@@ -44,10 +44,10 @@ def test_a_deactivated_service_is_a_403(toy: Gateway) -> None:
 
 
 def test_a_missing_package_is_a_503_and_only_administrators_read_which(toy: Gateway) -> None:
-    toy._insert(tables.service, name="gone", type="aws_s3", label="gone", is_active=True, config="{}")
+    toy._insert(tables.service, name="gone", type="drop_box", label="gone", is_active=True, config="{}")
     reply = toy.admin.get("/gone/x")
     assert reply.status_code == 503
-    assert "pip install trunkline-aws-s3" in reply.json()["error"]["message"]
+    assert "pip install trunkline-drop-box" in reply.json()["error"]["message"]
     other = toy.key_for([{"service": "gone", "component": "*", "verb_mask": 1}]).get("/gone/x")
     assert other.status_code == 503
     assert "pip" not in other.text

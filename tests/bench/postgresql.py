@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import databases
 import servers
 from bench.load import Asked
 from bench.stand import APP_KEY, Contender, median_of, ratio_of, rounds, serving
@@ -48,7 +49,7 @@ CASES: dict[str, tuple[Asked, Asked, int, float]] = {
 
 def fill(config: dict[str, Any]) -> None:
     """Make 10,000 contacts of 500 companies."""
-    servers.execute(
+    databases.execute(
         config,
         "create table company (id serial primary key, name varchar(80) not null, city varchar(40))",
         "create table contact (id serial primary key, company_id integer references company(id), first_name"
@@ -117,7 +118,7 @@ def main(server: str, chosen: Sequence[str]) -> bool:
     """Run the comparison on a private server; answer whether all targets hold."""
     with contextlib.ExitStack() as stack:
         storage = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "storage"
-        database = stack.enter_context(servers.serving(servers.Postgresql))
+        database = stack.enter_context(servers.serving(databases.Postgresql))
         configs = [database.new_config() for _ in range(3)]
         for one in configs:
             fill(one)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers import execute
+from databases import execute
 
 from trunkline.testing import Client, Gateway
 from trunkline_aws_redshift_db.dialect import RedshiftDialect

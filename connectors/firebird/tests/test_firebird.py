@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from servers import firebird
+from databases import firebird
 
 from trunkline_database.testing import DatabaseSuite
 from trunkline_database.testing.library import Library

@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from databases import Firebird, firebird
 from firebird.driver import connect
-from servers import Firebird, Server, firebird, serving
+from servers import Server, serving
 
 import trunkline_firebird.connection
 from trunkline.testing import Client, Gateway

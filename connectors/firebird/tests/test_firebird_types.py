@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from databases import firebird
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import Server, firebird
+from servers import Server
 
 from trunkline.testing import Client, Gateway
 

@@ -12,7 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from servers import Mariadb, Server, serving
+from databases import Mariadb
+from servers import Server, serving
 
 from trunkline.testing import Gateway
 

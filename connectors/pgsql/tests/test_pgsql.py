@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from servers import execute
+from databases import execute
 
 from trunkline_database.testing import DatabaseSuite
 from trunkline_database.testing.library import Library

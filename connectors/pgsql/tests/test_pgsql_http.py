@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from databases import execute
 from processes import TRUNKLINE, clean_environment, free_port
-from servers import Server, execute
+from servers import Server
 
 from trunkline.testing import Gateway
 from trunkline.testing.fixtures import settings_for

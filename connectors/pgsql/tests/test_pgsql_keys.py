@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from servers import Server, execute
+from databases import execute
+from servers import Server
 
 from trunkline.testing import Client, Gateway
 

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from servers import Server, execute
+from databases import execute
+from servers import Server
 
 from trunkline.testing import Client, Gateway
 

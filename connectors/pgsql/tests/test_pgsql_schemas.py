@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from databases import execute
 from psycopg import sql
-from servers import Server, execute
+from servers import Server
 
 from trunkline.testing import Client, Gateway
 

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from servers import Postgresql, Server, execute, serving
+from databases import Postgresql, execute
+from servers import Server, serving
 
 from trunkline.errors import GatewayTimeout, Unavailable
 from trunkline.testing import Gateway

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -15,31 +17,37 @@ from trunkline.errors import BadRequest, TooLarge, TooSlow
 from trunkline.query import parse_query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 
-    from starlette.types import Receive
+    from starlette.types import Message, Receive
 
     from trunkline.app import App
 
 # Bytes a second below which a body is too slow, after a while.
 _LEAST_RATE = 500
+# What is taken in of a body that nobody wants, so that the client comes to read why.
+_LINGER_BYTES, _LINGER_SECONDS = 64 * 2**20, 5.0
 
 
 class ClientGone(BadRequest):
     """The client closed the connection before its body was complete."""
 
 
-async def read(app: App, call: Call, receive: Receive) -> None:
-    """Read and parse the body into ``call.raw`` and ``call.body``; raises TooLarge or BadRequest."""
+def has_body(call: Call) -> bool:
+    """Say whether there is a body to read."""
     headers = call.headers
-    length = headers.get("content-length")
-    if (
-        length in (None, "0")
-        and "transfer-encoding" not in headers
-        and call.method in ("GET", "HEAD", "DELETE", "OPTIONS")
-    ):
-        return
-    call.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    none_told = headers.get("content-length") in (None, "0") and "transfer-encoding" not in headers
+    return not (none_told and call.method in ("GET", "HEAD", "DELETE", "OPTIONS"))
+
+
+async def read(app: App, call: Call, receive: Receive) -> None:
+    """Read and parse the body into ``call.raw`` and ``call.body``; raises TooLarge or BadRequest.
+
+    Where the service takes streams nothing is read but what it asks for.
+    """
+    length = call.headers.get("content-length")
+    call.media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    await app.directory.fresh()
     if app.takes_streams(call):
         call.incoming = _received(receive, length, app.settings.max_upload, app.settings.body_timeout)
         return
@@ -49,6 +57,43 @@ async def read(app: App, call: Call, receive: Receive) -> None:
     call.raw = bytes(whole)
     if call.raw.strip():
         call.body = await _parsed(app, call)
+
+
+class Incoming:
+    """What comes of a body, and what becomes of the rest when the reply is there before it was read.
+
+    Clients read the reply only when they have sent all, so a little is taken in; then the connection ends. What the
+    server waits to hand over must be taken even then: Hypercorn would wait for ever.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        """Stand between the server and whoever reads."""
+        self._receive = receive
+        self.is_over = False
+
+    async def receive(self) -> Message:
+        """Hand on what comes."""
+        message = await self._receive()
+        self.is_over = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    @asynccontextmanager
+    async def discarded(self) -> AsyncIterator[None]:
+        """Take in what is left, for a while, and what comes after that until the block ends."""
+        taken = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while not self.is_over and taken < _LINGER_BYTES:
+                    taken += len((await self.receive()).get("body", b""))
+        rest = asyncio.ensure_future(self._emptied())
+        try:
+            yield
+        finally:
+            rest.cancel()
+
+    async def _emptied(self) -> None:
+        while not self.is_over:
+            await self.receive()
 
 
 async def parse_incoming(app: App, call: Call) -> None:
@@ -72,25 +117,64 @@ async def _received(receive: Receive, length: str | None, limit: int, patience: 
     """
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"The request body is larger than {limit} bytes.")
-    received, waited, clock = 0, 0.0, asyncio.get_running_loop().time
+    received, patient = 0, _Patience(patience)
     more = True
-    while more:
-        begun = clock()
+    try:
+        while more:
+            message = await patient.waiting(receive(), received)
+            if message["type"] == "http.disconnect":
+                raise ClientGone("The request body ended early.")
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            if received > limit:
+                raise TooLarge(f"The request body is larger than {limit} bytes.")
+            more = message.get("more_body", False)
+            if chunk:
+                yield chunk
+    finally:
+        patient.end()
+
+
+class _Patience:
+    """Cancels whoever waits for a client too long; one timer for a whole body, since one for each piece costs more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left = seconds
+        self._task: asyncio.Task[Any] | None = None
+        self._begun = 0.0
+        self._allowed = 0.0
+        self._timer = self._loop.call_later(seconds, self._look)
+        self._is_late = False
+
+    async def waiting(self, work: Awaitable[Message], received: int) -> Message:
+        """Wait for the next piece; raises TooSlow."""
+        self._task, self._begun = asyncio.current_task(), self._loop.time()
+        self._allowed = self._left + received / _LEAST_RATE
         try:
-            async with asyncio.timeout_at(begun + patience + received / _LEAST_RATE - waited):
-                message = await receive()
-        except TimeoutError:
+            return await work
+        except asyncio.CancelledError:
+            if not self._is_late or self._task is None or self._task.uncancel():
+                raise
             raise TooSlow("The request body took too long to come.") from None
-        waited += clock() - begun
-        if message["type"] == "http.disconnect":
-            raise ClientGone("The request body ended early.")
-        chunk = message.get("body", b"")
-        received += len(chunk)
-        if received > limit:
-            raise TooLarge(f"The request body is larger than {limit} bytes.")
-        more = message.get("more_body", False)
-        if chunk:
-            yield chunk
+        finally:
+            self._task = None
+            self._left -= self._loop.time() - self._begun
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._task is None:
+            # Just now the piece before is made use of.
+            self._timer = self._loop.call_later(max(self._left, 0.1), self._look)
+        elif now < self._begun + self._allowed:
+            self._timer = self._loop.call_at(self._begun + self._allowed, self._look)
+        else:
+            self._is_late = True
+            self._task.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,16 @@ class Requestor(enum.IntFlag):
 def truth(value: object) -> bool:
     """Read a boolean option: true, 1, yes, on in any case are true, all else is false (database-api 5)."""
     return str(value).strip().lower() in TRUE_WORDS
+
+
+def component_in(path: Sequence[str]) -> str:
+    """Name a path as role rows do: joined, lower case, without the first ``(...)`` group (system-api 11.1)."""
+    joined = "/".join(path).lower()
+    start = joined.find("(")
+    if start >= 0:
+        end = joined.find(")", start)
+        joined = joined[:start] + (joined[end + 1 :] if end >= 0 else "")
+    return joined.strip("/")
 
 
 def verbs_of(mask: int) -> list[str]:
@@ -140,13 +150,8 @@ class Call:
 
     @property
     def component(self) -> str:
-        """The path as role rows name it: joined, lower case, without the first ``(...)`` group (system-api 11.1)."""
-        joined = "/".join(self.path).lower()
-        start = joined.find("(")
-        if start >= 0:
-            end = joined.find(")", start)
-            joined = joined[:start] + (joined[end + 1 :] if end >= 0 else "")
-        return joined.strip("/")
+        """The path as role rows name it."""
+        return component_in(self.path)
 
     def option(self, name: str, *aliases: str) -> Any:
         """Read an option from the query, else from the top level of a JSON body; None when absent.

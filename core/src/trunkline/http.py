@@ -19,7 +19,7 @@ from trunkline.pipeline import answer, describe, failed
 from trunkline.query import parse_query
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from trunkline.app import App
 
@@ -52,12 +52,15 @@ class Edge:
         # For middleware round this application: once it returns, the call says who asked for what.
         scope[CALL] = call
         departure: Departure | None = None
+        incoming: bodies.Incoming | None = None
         try:
             _head(call, scope, self._app.settings.max_url)
             if scope["method"] == "OPTIONS":
                 reply = Reply(None, 204, {"Allow": ", ".join((*VERBS, "HEAD", "OPTIONS"))})
             else:
-                await bodies.read(self._app, call, receive)
+                if bodies.has_body(call):
+                    incoming = bodies.Incoming(receive)
+                    await bodies.read(self._app, call, incoming.receive)
                 if call.method in ("GET", "HEAD"):
                     # What a write has begun is brought to its end, whoever waits for it.
                     departure = Departure(receive)
@@ -70,7 +73,9 @@ class Edge:
             reply = failed(call, error)
         try:
             if reply.status != CLIENT_GONE:
-                await _send(self._app, call, reply, send, departure, head=scope["method"] == "HEAD")
+                await _send(
+                    self._app, call, reply, _before_the_end(send, incoming), departure, head=scope["method"] == "HEAD"
+                )
         except asyncio.CancelledError:
             if departure is None or not departure.noticed:
                 raise
@@ -177,6 +182,22 @@ def _override(call: Call) -> None:
     if verb:
         verb = str(verb).strip().upper()
         call.method = "PATCH" if verb == "MERGE" else verb
+
+
+def _before_the_end(send: Send, incoming: bodies.Incoming | None) -> Send:
+    """Let a reply that comes before its request was read out completely, before the server is told that it ends."""
+    if incoming is None or incoming.is_over:
+        return send
+
+    async def sending(message: Message) -> None:
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        async with incoming.discarded():
+            await send({"type": "http.response.body", "body": b""})
+
+    return sending
 
 
 async def _send(app: App, call: Call, reply: Reply, send: Send, departure: Departure | None, *, head: bool) -> None:

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from trunkline.errors import InternalError
 
 MASK = "*" * 10
-_MARK = "tl1:"
+# How ciphertexts begin.
+MARK = "tl1:"
 
 
 def new_key() -> str:
@@ -66,11 +67,11 @@ class Vault:
         """Encrypt text; every call gives another ciphertext."""
         nonce = os.urandom(12)
         sealed = self._keys[self._current].encrypt(nonce, plain.encode(), None)
-        return f"{_MARK}{self._current}:{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        return f"{MARK}{self._current}:{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, stored: str) -> str:
         """Decrypt what encrypt made; text without our mark stays as it is. Raises InternalError for a lost key."""
-        if not stored.startswith(_MARK):
+        if not stored.startswith(MARK):
             return stored
         _mark, key_id, body = stored.split(":", 2)
         key = self._keys.get(key_id)
@@ -85,11 +86,11 @@ class Vault:
     @staticmethod
     def is_sealed(stored: object) -> bool:
         """Say whether a stored value is a ciphertext of a vault."""
-        return isinstance(stored, str) and stored.startswith(_MARK)
+        return isinstance(stored, str) and stored.startswith(MARK)
 
     def is_current(self, stored: str) -> bool:
         """Say whether a ciphertext was made under the current key."""
-        return stored.startswith(f"{_MARK}{self._current}:")
+        return stored.startswith(f"{MARK}{self._current}:")
 
     def reveal(self, stored: str) -> str:
         """Decrypt, and follow a reference: ``env:NAME`` or ``file:/path`` instead of the secret itself."""

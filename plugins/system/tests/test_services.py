@@ -110,8 +110,8 @@ class TestCreating:
         assert read(admin, "/system/service", filter="name=wrong") == []
 
     def test_a_missing_package_is_named(self, admin: Client) -> None:
-        reply = admin.post("/system/service", json={"name": "s", "type": "aws_s3"})
-        refused(reply, 400, "Service type 'aws_s3' is not installed. Try: pip install trunkline-aws-s3")
+        reply = admin.post("/system/service", json={"name": "s", "type": "drop_box"})
+        refused(reply, 400, "Service type 'drop_box' is not installed. Try: pip install trunkline-drop-box")
 
     def test_what_people_read_has_no_tags(self, admin: Client) -> None:
         """Checklist 38: stored markup was shown unescaped by old clients."""
