@@ -127,3 +127,65 @@ def test_a_failed_create_has_the_form_that_consoles_read(fresh_gateway: Gateway)
     assert (reply.status_code, error["code"], error["context"]["error"]) == (400, 1000, [0])
     assert error["message"].startswith("Batch Error: ")
     assert "has already been taken" in error["context"]["resource"][0]["message"]
+
+
+def test_a_schema_is_edited_as_forms_do_it(console: Client, fresh_gateway: Gateway) -> None:
+    """Forms leave out what is switched off, and send empty text and null for what is not filled in."""
+    login = console.post("/system/admin/session", json=BOSS).json()
+    console.headers["X-DreamFactory-Session-Token"] = login["session_token"]
+    service = create_one(
+        console, "/system/service", name="db", type="sqlite", is_active=True, config={"database": "forms.sqlite"}
+    )
+    tables = [
+        {"name": "shelf", "field": [{"name": "id", "type": "id"}, {"name": "code", "type": "string"}]},
+        {"name": "book", "field": [
+            {"name": "id", "type": "id"}, {"name": "shelf_id", "type": "integer"}, {"name": "title", "type": "string"},
+        ]},
+    ]  # fmt: skip
+
+    def done(reply: Any) -> Any:
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    done(console.post("/db/_schema", params={"fields": "*"}, json={"resource": tables}))
+    words = {"alias": None, "label": "Books", "plural": "All books", "description": "Paper."}
+    done(console.patch("/db/_schema/book", json=words))
+    assert {name: done(console.get("/db/_schema/book"))[name] for name in words} == words
+
+    shown = done(console.get("/db/_schema/book/_field/title"))
+    kept = ("name", "type", "length", "allow_null", "auto_increment", "default", "is_index", "is_unique")
+    blank = {
+        "alias": "",
+        "is_virtual": False,
+        "is_foreign_key": False,
+        "validation": "",
+        "db_function": [],
+        "picklist": "",
+    }
+    edited = {**{name: shown[name] for name in kept}, **blank, "label": "The title"}
+    done(console.put("/db/_schema/book/_field", json={"resource": [edited]}))
+    assert done(console.get("/db/_schema/book/_field/title"))["label"] == "The title"
+    fresh = {"name": "pages", "type": "integer", "label": "", "length": None, "allow_null": True, **blank}
+    done(console.post("/db/_schema/book/_field", json={"resource": [fresh]}))
+    upper = {"name": "loud", "type": "string", **blank, "is_virtual": True, "is_aggregate": False}
+    upper["db_function"] = [{"use": ["SELECT"], "function": "upper(title)"}]
+    done(console.post("/db/_schema/book/_field", json={"resource": [upper]}))
+    names = [row["name"] for row in done(console.get("/db/_schema/book/_field"))["resource"]]
+    assert names == ["id", "shelf_id", "title", "pages", "loud"]
+
+    relation = {
+        "alias": None, "label": None, "description": None, "always_fetch": False, "type": "belongs_to",
+        "field": "shelf_id", "ref_service_id": service["id"], "ref_table": "shelf", "ref_field": "id",
+    }  # fmt: skip
+    done(console.post("/db/_schema/book/_related", json={"resource": [relation]}))
+    changed = {**relation, "alias": "place", "always_fetch": True}
+    done(console.patch("/db/_schema/book/_related", json={"resource": [changed]}))
+    (made,) = done(console.get("/db/_schema/book/_related"))["resource"]
+    assert (made["name"], made["alias"], made["is_virtual"]) == ("shelf_by_shelf_id", "place", True)
+    done(console.post("/db/_table/shelf", json={"resource": [{"code": "A"}]}))
+    done(console.post("/db/_table/book", json={"resource": [{"title": "Dune", "shelf_id": 1}]}))
+    (book,) = done(console.get("/db/_table/book"))["resource"]
+    assert (book["loud"], book["place"]["code"]) == ("DUNE", "A")
+
+    assert done(console.delete("/db/_schema/book/_field/pages")) == {"success": True}
+    assert done(console.delete("/db/_schema/book")) == {"success": True}

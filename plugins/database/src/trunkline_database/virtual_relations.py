@@ -35,6 +35,10 @@ def read_relation(
     if not isinstance(given, Mapping):
         raise BadRequest(_NO_NAME)
     keys = lowered(given)
+    nameless = not keys.get("name") and keys.get("is_virtual") is None and bool(keys.get("type"))
+    if nameless:
+        # Forms send neither the name, which follows from the rest, nor that it is virtual, as no other can be made.
+        keys = {**keys, "is_virtual": True, "name": _name_of(service, _facts(service, fields, keys))}
     found = _known(known, keys.get("name"))
     if found is not None and not found.is_virtual:
         if creating:

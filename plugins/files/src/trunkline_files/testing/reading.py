@@ -46,7 +46,8 @@ class ReadingTests(FilesTests):
         assert listed(id_field="name", full_tree="true")[1:] == ["sub", "sub/one", "sub/two.txt"]
         rows = files.ok(files.client.get(files.url(), params={"fields": "name,type"}))["resource"]
         assert rows == [{"name": "One.txt", "type": "file"}, {"name": "sub", "type": "folder"}]
-        assert "nonsense" in error_of(files.client.get(files.url(), params={"fields": "nonsense"}), 400)
+        rows = files.ok(files.client.get(files.url(), params={"fields": "path,size", "include_properties": "type"}))
+        assert rows["resource"] == [{"path": files.path("One.txt")}, {"path": files.path("sub/")}]
         assert "nonsense" in error_of(
             files.client.get(files.url(), params={"id_field": "nonsense", "as_list": "1"}), 400
         )
