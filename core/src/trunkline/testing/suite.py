@@ -46,7 +46,8 @@ class ServiceSuite:
             "from trunkline.registry import Registry\n"
             f"kind = Registry().load({self.service_type!r})\n"
             "kind.config_class().schema_entries()\n"
-            "drivers = {'psycopg', 'asyncpg', 'aiomysql', 'pymysql', 'pymongo', 'cassandra', 'boto3', 'oracledb'}\n"
+            "drivers = {'psycopg', 'asyncpg', 'aiomysql', 'pymysql', 'pymongo', 'cassandra', 'boto3', 'oracledb',"
+            " 'aiobotocore', 'botocore', 'azure', 'aiohttp', 'aioftp', 'asyncssh', 'defusedxml'}\n"
             "print(sorted(drivers & set(sys.modules)))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

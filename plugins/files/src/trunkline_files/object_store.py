@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 from pydantic import field_validator
 
 from trunkline import Field
-from trunkline.errors import BadRequest, TrunklineError, Unavailable
+from trunkline.errors import BadRequest, Unavailable
 from trunkline_files.errors import FileMissing, unavailable
 from trunkline_files.paths import BadPath, above, check_name
 from trunkline_files.service import FilesConfig
@@ -123,8 +123,8 @@ class ObjectStore(Store, Generic[C]):
     part_size: ClassVar[int] = 8 * _MIB
     # How many parts an object may have.
     most_parts: ClassVar[int] = 10_000
-    # Seconds between the attempts to clean up after an upload whose store has gone away.
-    patience: ClassVar[tuple[float, ...]] = (2, 10, 60, 300, 1800)
+    # How often to try to clean up after an upload whose store has gone away, each wait twice as long: about an hour.
+    patience: ClassVar[int] = 12
     # What names of containers look like.
     container_name: ClassVar[re.Pattern[str]]
     # The type that folder markers are stored with.
@@ -258,20 +258,16 @@ class ObjectStore(Store, Generic[C]):
         """
         await asyncio.shield(self._started(self._aborted(abort)))
 
-    async def _aborted(self, abort: Callable[[], Awaitable[None]]) -> None:
+    async def _aborted(self, abort: Callable[[], Awaitable[None]], attempt: int = 0) -> None:
         try:
+            if attempt:
+                await asyncio.sleep(2 ** (attempt - 1))
             await abort()
-        except Unavailable:
-            self._started(self._aborted_later(abort))
-        except TrunklineError as error:
-            _log.warning("an unfinished upload could not be removed: %s", error)
-
-    async def _aborted_later(self, abort: Callable[[], Awaitable[None]]) -> None:
-        for seconds in self.patience:
-            await asyncio.sleep(seconds)
-            with contextlib.suppress(Unavailable):
-                await abort()
-                return
+        except Exception as error:
+            if isinstance(error, Unavailable) and attempt < self.patience:
+                self._started(self._aborted(abort, attempt + 1))
+            else:
+                _log.warning("an unfinished upload could not be removed", exc_info=error)
 
     def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

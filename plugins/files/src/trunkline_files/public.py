@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -29,6 +30,8 @@ def endpoint(app: App):  # type: ignore[no-untyped-def]
             return await _answer(app, request)
         except TrunklineError as error:
             return _told(error.message, error.status)
+        except HTTPException:
+            raise
         except Exception:
             log.exception("public download failed")
             return _told(InternalError("Internal server error.").message, 500)
@@ -43,7 +46,7 @@ async def _answer(app: App, request: Request) -> Response:
     call = Call("GET", name.lower(), tuple(path), headers=dict(request.headers))
     record = app.directory.snapshot.services.get(call.service)
     if record is None or not record.is_active:
-        return _told(f"Could not find a service for {call.service}", 404)
+        raise HTTPException(404)  # as for any path that nothing serves
     service = app.services.of(record, told_why=False)
     if not isinstance(service, FilesService):
         return _told("Service requested is not a file storage service.", 400)

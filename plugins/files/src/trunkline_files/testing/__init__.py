@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
-from trunkline_files.testing.streaming import StreamingSuite
-from trunkline_files.testing.suite import FilesSuite
+import pytest
+
+# So that tests that fail tell the values.
+for _part in ("attacking", "base", "guarding", "objects", "reading", "resuming", "streaming", "writing"):
+    pytest.register_assert_rewrite(f"{__name__}.{_part}")
+
+from trunkline_files.testing.streaming import StreamingSuite  # noqa: E402
+from trunkline_files.testing.suite import FilesSuite  # noqa: E402
 
 __all__ = ["FilesSuite", "StreamingSuite"]
