@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from servers import execute
+from databases import execute
 
 from .differences import PGSQL, SQLITE, Engine
 from .replay import HERE, Report, replay

@@ -169,7 +169,7 @@ class App:
         service, *rest = path.strip("/").split("/")
         call = Call(method, service.lower(), tuple(rest), params or {}, body=body, caller=caller)
         call.trailing_slash = path.endswith("/")
-        return Reply.of(await authorize(self, call).handle(call))
+        return Reply.of(await authorize(self, call).respond(call))
 
     async def front_page(self, call: Call) -> Reply:
         """Answer ``GET /api/v2``."""

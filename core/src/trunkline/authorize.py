@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from trunkline.call import ALL_VERBS, VERBS, Call, Requestor
+from trunkline.call import ALL_VERBS, VERBS, Call, Caller, Requestor
 from trunkline.errors import BadRequest, Forbidden, NotFound, TrunklineError, Unauthorized
 from trunkline.response_filter import ResponseFilter, joined
 
@@ -140,7 +140,7 @@ def authorize(app: App, call: Call) -> Service:
     if caller.problem is not None:
         raise caller.problem
     record = app.directory.snapshot.services.get(call.service)
-    if not (caller.may(call.method, record, component) or _exempt(app, call, record, component)):
+    if not lets_pass(app, caller, call.method, record, component):
         raise refusal(call, component)
     if record is None:
         raise NotFound(f"Could not find a service for {call.service}")
@@ -149,19 +149,24 @@ def authorize(app: App, call: Call) -> Service:
     return app.services.of(record, told_why=caller.is_admin)
 
 
-def _exempt(app: App, call: Call, record: ServiceRecord | None, component: str) -> bool:
+def lets_pass(app: App, caller: Caller, verb: str, record: ServiceRecord | None, component: str) -> bool:
+    """Say whether the front door lets a caller use a verb on a component."""
+    return caller.may(verb, record, component) or _exempt(app, caller, verb, record, component)
+
+
+def _exempt(app: App, caller: Caller, verb: str, record: ServiceRecord | None, component: str) -> bool:
     """Say whether the type leaves this path open (D21), or the handler filters the list (2.4, ``_schema``)."""
     if record is None:
         return False
     kind = app.registry.find(record.type)
     if kind is None:
         return False
-    if any(one.covers(call.method, component) for one in kind.open_paths):
+    if any(one.covers(verb, component) for one in kind.open_paths):
         return True
-    role = call.caller.role
-    if call.method == "GET" and component in kind.self_filtering and role is not None and role.is_active:
+    role = caller.role
+    if verb == "GET" and component in kind.self_filtering and role is not None and role.is_active:
         return any(
-            row.service_id == record.id and row.verbs & VERBS["GET"] and row.requestors & call.caller.requestor
+            row.service_id == record.id and row.verbs & VERBS["GET"] and row.requestors & caller.requestor
             for row in role.rows
         )
     return False
@@ -198,4 +203,4 @@ def refusal(call: Call, component: str) -> TrunklineError:
     return Forbidden(f"Access Forbidden. {call.method} access to {where} is not allowed by this user's role.")
 
 
-__all__ = ["ALL_VERBS", "AccessRow", "Level", "Role", "RowFilter", "authorize", "component_of", "refusal"]
+__all__ = ["ALL_VERBS", "AccessRow", "Level", "Role", "RowFilter", "authorize", "component_of", "lets_pass", "refusal"]

@@ -36,7 +36,7 @@ async def perform(app: App, call: Call) -> Reply:
     try:
         reply: Reply | None = await first(app.plugins, "before_call", app=app, call=call)  # plugins may answer
         if reply is None:
-            reply = Reply.of(await service.handle(call))  # do it
+            reply = Reply.of(await service.respond(call))  # do it
     except Exception as error:
         reply = failed(call, error)  # after_call sees failures too
     final: Reply = await fold(app.plugins, "after_call", "reply", reply=reply, app=app, call=call)

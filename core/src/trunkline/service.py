@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from trunkline.call import ALL_VERBS, VERBS, Call, Caller, truth, verbs_of
 from trunkline.config import Config
+from trunkline.describe import COMMON, ROOT, Description, Operation, Path, of_call_paths
 from trunkline.errors import BadRequest, NotFound
 from trunkline.threads import in_thread
 
@@ -68,6 +69,10 @@ class Resource:
     read_only: ClassVar[bool] = False
     # Resources one path segment further down, such as ``session`` under ``admin``.
     children: ClassVar[tuple[type[Resource], ...]] = ()
+    # What the verbs do on the resource itself, where more is to be said than their docstrings do.
+    operations: ClassVar[Mapping[str, Operation]] = {}
+    # Paths further down that are no resources, from here.
+    paths_below: ClassVar[tuple[Path, ...]] = ()
     # What is told beside the calls, named behind the resource's own path: ``{id}.exceeded``.
     named_events: ClassVar[tuple[str, ...]] = ()
 
@@ -91,6 +96,19 @@ class Resource:
         for child in self._children.values():
             found += await child.call_paths(caller)
         return found
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Add to ``described`` what calls there are here and below, by default as far as ``call_paths`` tells.
+
+        All of them, whoever asks, with names as far as the caller may see them: what the caller may not do is left out
+        by others (``describe.Rights``). ``expanded`` asks for a path of its own for each thing that the target has.
+        """
+        found = [one for one in await self.call_paths(caller) if one.path == self.path_name]
+        for path in of_call_paths(self, found):
+            described.paths.append(Path(path.path, {**path.operations, **self.operations}))
+        described.paths += [replace(one, path=f"{self.path_name}/{one.path}") for one in self.paths_below]
+        for child in self._children.values():
+            await child.openapi(caller, described, expanded=expanded)
 
     def describe(self) -> dict[str, Any]:
         """Describe the resource as service roots list it."""
@@ -120,6 +138,8 @@ class Service:
     # Whether calls come with their body as a stream, ``call.incoming``, not yet read.
     takes_streams: ClassVar[bool] = False
     resources: ClassVar[tuple[type[Resource], ...]] = ()
+    # What the verbs do on the root, where more is to be said than their docstrings do.
+    operations: ClassVar[Mapping[str, Operation]] = {}
     config: Config
 
     def __init__(self, app: App, record: ServiceRecord, config: Config) -> None:
@@ -127,9 +147,8 @@ class Service:
         self.app = app
         self.record = record
         self.config = config
-        self._resources: dict[str, Resource] = {}
-        for kind in (*self.resources, *app.extra_resources(record.type)):
-            self._resources[kind.name] = kind(self)
+        self._added = {kind.name: kind(self) for kind in app.extra_resources(record.type)}
+        self._resources: dict[str, Resource] = {kind.name: kind(self) for kind in self.resources} | self._added
 
     @classmethod
     def config_class(cls) -> type[Config]:
@@ -146,8 +165,13 @@ class Service:
         """Answer the resources by their names, those of plugins too."""
         return self._resources
 
+    def respond(self, call: Call) -> Awaitable[Any]:
+        """Answer a call that the kernel has let through; resources that plugins added come before ``handle``."""
+        added = self._added.get(call.path[0].lower()) if call.path and self._added else None
+        return self.handle(call) if added is None else added.handle(call, call.path[1:])
+
     async def handle(self, call: Call) -> Any:
-        """Answer a call that the kernel has let through."""
+        """Answer a call; override this where paths are not resources."""
         if not call.path:
             return await dispatch(self, call, (), "without a resource")
         found = self._resources.get(call.path[0].lower())
@@ -203,6 +227,21 @@ class Service:
             if not name.startswith("_spec"):
                 found += await resource.call_paths(caller)
         return found
+
+    async def openapi(self, caller: Caller, *, expanded: bool = False) -> Description:
+        """Describe the calls of this service; those of the resources as they say (connectors 11.2)."""
+        described = Description(schemas=dict(COMMON))
+        (own, *_) = of_call_paths(self, [CallPath("", _verbs(self))])
+        shown = {"GET": ROOT} if type(self).get is Service.get else {}
+        described.paths.append(Path("", {**own.operations, **shown, **self.operations}))
+        for name, resource in self._resources.items():
+            if not name.startswith("_spec"):
+                await resource.openapi(caller, described, expanded=expanded)
+        return described
+
+    def openapi_stamp(self) -> object:
+        """Answer what is another as soon as ``openapi`` would be, though no record of the system has changed."""
+        return None
 
     def named_events(self) -> list[str]:
         """List what is told beside the calls, behind the name of the service."""

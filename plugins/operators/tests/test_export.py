@@ -63,7 +63,7 @@ def test_names_stand_for_ids_and_defaults_are_left_out(furnished: Gateway) -> No
     ]  # fmt: skip
     (script,) = found["event_script"]
     assert script["content"] == "x = 1\nreturn x\n"
-    shop = found["service"][0]
+    shop = next(one for one in found["service"] if one["name"] == "shop")
     assert shop["config"] == {"database": "shop.sqlite", "max_records": 50}
     assert {(one["kind"], one["name"]) for one in shop["extras"]} == {
         ("field", "title"), ("relation", "book_by_author_id")
@@ -85,6 +85,10 @@ def test_no_secret_is_in_a_file(furnished: Gateway) -> None:
         assert "tl1:" not in text
 
 
+def _service(text: str, name: str) -> Any:
+    return next(one for one in document.parse(text)["service"] if one["name"] == name)
+
+
 def test_references_stay_what_they_are(fresh_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "of the shop")
     operating.made(
@@ -93,7 +97,7 @@ def test_references_stay_what_they_are(fresh_gateway: Gateway, monkeypatch: pyte
                                                     "password": "env:SHOP_PASSWORD"}},
     )  # fmt: skip
     text = operating.exported(fresh_gateway)
-    assert document.parse(text)["service"][0]["config"]["password"] == "env:SHOP_PASSWORD"
+    assert _service(text, "pg")["config"]["password"] == "env:SHOP_PASSWORD"
     assert "of the shop" not in operating.exported(fresh_gateway, password="x")
 
 

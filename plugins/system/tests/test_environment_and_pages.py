@@ -247,7 +247,7 @@ class TestDirectory:
         gateway.create_service("idle", "user", {})
         gateway.app.database.change(lambda one: one.exec_driver_sql("update service set is_active=0 where name='idle'"))
         found = read(admin, "")
-        assert [one["name"] for one in found["services"]] == ["system", "user"]
+        assert [one["name"] for one in found["services"]] == ["system", "user", "api_docs"]
         assert found["services"][0] == {
             "id": 1, "name": "system", "label": "System Management", "type": "system",
             "description": "Service for managing system resources.", "spec_url": "/api/v2/system/_spec",
@@ -300,7 +300,7 @@ class TestPages:
 
     def test_the_status_counts(self, named: Gateway) -> None:
         status = named._http.get("/status").json()
-        assert status["resources"] == {"app": 0, "admin": 1, "user": 1, "service": 3, "role": 0}
+        assert status["resources"] == {"app": 0, "admin": 1, "user": 1, "service": 4, "role": 0}
         assert (status["uri"], status["license"], status["managed"]) == ("http://testserver", "OPEN SOURCE", False)
 
     def test_health(self, named: Gateway) -> None:

@@ -22,7 +22,7 @@ class TestManifest:
         assert (system["role"], system["app"], system["custom"]) == (["reader"], ["shop"], ["theme"])
         assert system["lookup"] == ["chest_port", "chest_word"]
         assert system["cors"] == [1]
-        assert {"system", "user", "chest", "shop"} == set(system["service"])
+        assert {"system", "user", "api_docs", "chest", "shop"} == set(system["service"])
         account = {"username": "ana@ex.org", "email": "ana@ex.org", "first_name": "Ana", "last_name": None}
         assert system["user"] == [account]
         assert found["service"]["shop"] == {"reachable": True, "_schema": ["item"], "_table": ["item"]}

@@ -21,6 +21,7 @@ class AuditModel(Model):
     """A record of the trail."""
 
     table = audit
+    shapes = {name: {"type": "array", "items": {}} for name in ("record_ids", "fields")}  # noqa: RUF012 - declared as a ClassVar by the parent
     resource = "audit"
 
     @classmethod

@@ -13,7 +13,7 @@ from trunkline.errors import NotFound
 from trunkline_database.decorate import decorated
 from trunkline_database.extras import Extras
 from trunkline_database.model import Table, TableName
-from trunkline_database.store import Store
+from trunkline_database.store import BrokenView, StaleSchema, Store
 
 T = TypeVar("T")
 _MOST_TABLES = 4096
@@ -68,6 +68,11 @@ class Catalogue:
         self._names: dict[str, TableName] | None = None
         self._tables: LRUCache[str, Table] = LRUCache(_MOST_TABLES)
         self._once = Once()
+
+    @property
+    def generation(self) -> int:
+        """Another number as soon as tables were forgotten."""
+        return self._generation
 
     async def names(self, *, refresh: bool = False) -> list[TableName]:
         """List tables and views in natural order."""
@@ -134,7 +139,7 @@ class Catalogue:
             await self._once(_NAMES, self._read_names)
         name = (self._names or {}).get(key)
         generation = self._generation
-        described = await self._store.describe(name, self._service_id) if name is not None else None
+        described = await self._described(name) if name is not None else None
         if described is None:
             self._tables.pop(key, None)
             return None
@@ -142,6 +147,15 @@ class Catalogue:
         if generation == self._generation:
             self._tables[key] = described
         return described
+
+    async def _described(self, name: TableName) -> Table | None:
+        try:
+            return await self._store.describe(name, self._service_id)
+        except StaleSchema as error:
+            if not name.is_view:
+                raise
+            # Trying again would never help.
+            raise BrokenView(f"The view '{name.key}' refers to something that is not there.") from error
 
     async def _read_extras(self) -> Extras:
         generation = self._generation

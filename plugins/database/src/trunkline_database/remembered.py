@@ -46,7 +46,7 @@ def table_words(given: Given, name: str, fields: Iterable[str]) -> Words:
         words["plural"] = None if plural == plural_of(str(words.get("label") or label_of(name))) else plural
     if "name_field" in keys:
         field = keys["name_field"] or None
-        if field is not None and field not in set(fields):
+        if field is not None and field not in list(fields):
             raise BadRequest(f"The name_field of {where} must be one of its fields.")
         words["name_field"] = field
     return _fitting(words, where)

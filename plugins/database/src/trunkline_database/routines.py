@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trunkline.call import Call, Caller, verbs_of
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, InternalError, NotFound, TrunklineError
 from trunkline.service import CallPath, Resource
 from trunkline_database.params import names_in, read_query
@@ -61,6 +62,12 @@ class RoutineResource(Resource):
         seen = [one for one in names if caller.mask(self.service.record, f"{self.name}/{one.lower()}")]
         placeholder = f"{self.kind}_name"
         return [own, CallPath(f"{self.name}/{{{placeholder}}}", ("GET", "POST"), {placeholder: seen})]
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the calls; expanded, those of each routine with its parameters."""
+        from trunkline_database.openapi_routines import add_routines
+
+        await add_routines(self, caller, described, expanded=expanded)
 
     # Lists.
 

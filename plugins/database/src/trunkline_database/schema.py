@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from trunkline.call import Call, Caller
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, BatchError, Conflict, NotFound, TrunklineError
 from trunkline.service import CallPath, Resource
 from trunkline_database.definition import read_name
@@ -18,6 +19,7 @@ from trunkline_database.params import names_in, read_query
 from trunkline_database.probing import has_functions, probe
 from trunkline_database.remembered import lowered
 from trunkline_database.schema_change import Changes, apply, changes_of, check, creation_of
+from trunkline_database.store import BrokenView
 from trunkline_database.virtual_relations import read_relation
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ class SchemaResource(Resource):
     async def call_paths(self, caller: Caller) -> list[CallPath]:
         """List the paths, also that of each table."""
         return await with_tables(self.service, caller, await super().call_paths(caller))
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the calls."""
+        from trunkline_database.openapi_structure import add_schema
+
+        await add_schema(self.service, described)
 
     # Reading.
 
@@ -217,7 +225,13 @@ class SchemaResource(Resource):
         return self._described(call, await self.service.catalogue.table(name))
 
     async def _drop(self, name: str) -> None:
-        table = await self.service.catalogue.table(name)
+        try:
+            table = await self.service.catalogue.table(name)
+        except BrokenView:
+            found = await self.service.catalogue.find(name)
+            if found is None:
+                raise
+            table = Table(found, ())
         await self.service.store.drop_table(table)
         service_id = self.service.record.id
         await self.service.structure_changed(lambda connection: forget_table(connection, service_id, table.name))

@@ -154,6 +154,10 @@ class DatabaseService(Service):
                         found += [f"{base}/{shown}/", f"{base}/{shown}/*"]
         return found
 
+    def openapi_stamp(self) -> object:
+        """Answer how often the structure was found to be another one."""
+        return self.catalogue.generation if "catalogue" in self.__dict__ else 0
+
     async def explain(self, call: Call) -> dict[str, Any] | None:
         """Answer what a call would begin with, for ``system/explain``; nothing is read or written."""
         from trunkline_database.explaining import explained

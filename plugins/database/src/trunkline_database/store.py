@@ -22,6 +22,10 @@ class StaleSchema(Unavailable):
     """The target no longer is as it was described; describing it anew and trying again may help."""
 
 
+class BrokenView(BadRequest):
+    """A view that refers to something which is not there (any more)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
     """A new value that is computed from the stored one: ``column op number``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trunkline.call import Call, Caller, verbs_of
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, NotFound, TrunklineError
 from trunkline.service import CallPath, Resource
 from trunkline_database import changes, creates, deletes, reads
@@ -28,6 +29,12 @@ class TableResource(Resource):
     async def call_paths(self, caller: Caller) -> list[CallPath]:
         """List the paths, also that of each table."""
         return await with_tables(self.service, caller, await super().call_paths(caller))
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the calls; expanded, those of each table with its fields."""
+        from trunkline_database.openapi import add_records
+
+        await add_records(self.service, caller, described, expanded=expanded)
 
     async def handle(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer a call; when the table was changed behind our back, look at it anew, and try a read again."""

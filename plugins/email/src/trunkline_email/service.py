@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from trunkline import Config, Field, Service
+from trunkline.describe import AS_ACCESS_LIST, Operation, query
 from trunkline.errors import BadRequest
 from trunkline_email import settings
 from trunkline_email.attachments import attached, uploaded
@@ -40,10 +41,37 @@ class ParameterConfig(Config):
     )
 
 
+_PEOPLE = {"description": "An address, an object with name and email, or several of them."}
+_TEXT = {"type": ["string", "null"]}
+_MAIL = {
+    "type": "object",
+    "description": "The mail; other members are values for placeholders.",
+    "properties": {
+        **dict.fromkeys(("to", "cc", "bcc"), _PEOPLE),
+        **dict.fromkeys(("subject", "body_text", "body_html", "from_name", "from_email"), _TEXT),
+        **dict.fromkeys(("reply_to_name", "reply_to_email"), _TEXT),
+        "attachment": {"description": "Files to send along, by service and path, or by URL."},
+    },
+}
+_SEND = Operation(
+    "Send a mail.",
+    "Mail",
+    parameters=(
+        query("template", "string", "Name of the template to fill."),
+        query("template_id", "integer", "Its identifier, instead."),
+    ),
+    body=_MAIL,
+    body_is_needed=False,
+    reply={"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}},
+)
+_COMPONENTS = Operation("Answer the components that roles can name.", "Components", parameters=(AS_ACCESS_LIST,))
+
+
 class EmailService(Service):
     """Sends mails; subclasses say how."""
 
     group = "Email"
+    operations = {"GET": _COMPONENTS, "POST": _SEND}  # noqa: RUF012 - declared as a ClassVar by the parent
     config: Config
 
     def __init__(self, app: App, record: ServiceRecord, config: Config) -> None:

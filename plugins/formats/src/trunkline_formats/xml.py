@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-import defusedxml.ElementTree  # type: ignore[import-untyped]  # it has no types
+import defusedxml.ElementTree
 
 from trunkline.errors import BadRequest
 from trunkline.formats import Format, RenderOptions

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from trunkline.call import VERBS, Call, Caller, truth
 from trunkline.db import tables
 from trunkline.db.records import AppRecord, User
+from trunkline.describe import Operation
 from trunkline.errors import BadRequest, Forbidden, NotFound
 from trunkline.identify import identify, role_of
 from trunkline.query import parse_query
@@ -31,6 +32,15 @@ class Explain(Resource):
     name = "explain"
     label = "Explain"
     description = "Why a call is answered as it is; the call is not done."
+    operations = {  # noqa: RUF012 - declared as a ClassVar by the parent
+        "POST": Operation(
+            "Explain a call, which is not done.",
+            "Explanation",
+            body={"type": "object", "required": ["path"], "properties": {"path": {"type": "string"}}},
+            reply={"type": "object"},
+            needs="all rights",
+        )
+    }
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> dict[str, Any]:
         """Explain the call that the body describes."""

@@ -36,6 +36,7 @@ class Task(Model):
     """A call that is made by itself: what, how often, as whom."""
 
     table = scheduler
+    shapes = {"payload": {}, "verb": {"type": ["string", "null"]}}  # noqa: RUF012 - declared as a ClassVar by the parent
     resource = "scheduler"
     computed = frozenset({"verb"})
 

@@ -23,6 +23,7 @@ class EventScriptModel(Model):
     """A script under the name of the event that runs it."""
 
     table = event_script
+    shapes = {"config": {}}  # noqa: RUF012 - declared as a ClassVar by the parent
     resource = "event_script"
     key = "name"
     read_only = STAMPS
@@ -67,7 +68,8 @@ class EventScripts(StoredResource):
         self._no_more(rest, 1)
         if not isinstance(call.body, dict):
             raise BadRequest("A script is sent as an object.")
-        demand_enabled(str(call.body.get("type") or ""))
+        if isinstance(kind := call.body.get("type"), str) and kind in LANGUAGES:
+            demand_enabled(kind)
         call.body = {**call.body, "name": rest[0]}
         try:
             return await self.patch(call, rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from trunkline_system import writing
 from trunkline_system.model import Work
@@ -17,6 +17,7 @@ class Custom(StoredResource):
     label = "Custom"
     description = "JSON values that clients keep by name."
     model = CustomModel
+    shown_alone: ClassVar[dict[str, Any]] = {}
 
     def _read(self, work: Work, rest: tuple[str, ...]) -> Any:
         """Answer the bare value of one record."""

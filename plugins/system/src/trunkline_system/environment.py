@@ -14,6 +14,7 @@ from trunkline.call import Call
 from trunkline.db import tables
 from trunkline.errors import TrunklineError
 from trunkline.service import Resource
+from trunkline_system import openapi
 from trunkline_system.model import Row
 from trunkline_system.models.app import launch_url
 
@@ -29,6 +30,7 @@ class Environment(Resource):
     label = "Environment"
     description = "How to log in, and what runs here."
     read_only = True
+    operations = openapi.ENVIRONMENT
 
     async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
         """Answer the environment as far as the caller may see it."""

@@ -10,6 +10,7 @@ from trunkline.call import Call, Caller
 from trunkline.db.records import ServiceRecord
 from trunkline.errors import NotFound, TrunklineError
 from trunkline.service import CallPath, Resource
+from trunkline_system import openapi
 
 PHASES = ("pre_process", "post_process")
 QUEUED = "queued"
@@ -22,6 +23,7 @@ class EventNames(Resource):
     name = "event"
     label = "Events"
     description = "Names of events."
+    operations = openapi.EVENTS
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer the events of each service that the caller has any access to (system-api 11.6)."""

@@ -15,6 +15,7 @@ from trunkline.call import SYSTEM, Call, Reply
 from trunkline.errors import BadRequest, BatchError, NotFound, TrunklineError, Unavailable
 from trunkline.service import Resource
 from trunkline.threads import in_thread
+from trunkline_system import openapi
 from trunkline_system.uploaded import Source, source_of
 
 _MEDIA_TYPE = "text/csv"
@@ -33,6 +34,7 @@ class Import(Resource):
     name = "import"
     label = "Import"
     description = "Loads a CSV file into a new table."
+    operations = openapi.IMPORT
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Import a file; the caller needs the rights to make the table and to create its records."""

@@ -8,6 +8,7 @@ from trunkline.call import Call
 from trunkline.errors import BadRequest, NotFound
 from trunkline.service import Resource
 from trunkline.threads import in_thread
+from trunkline_system import openapi
 
 # Cached content lives under this prefix of the shared cache; what is under others is state, not cache (D22).
 CACHED = "cache:"
@@ -21,6 +22,8 @@ class Cache(Resource):
     name = "cache"
     label = "Cache"
     description = "Clears cached content of services."
+    operations = openapi.CACHE
+    paths_below = openapi.CACHE_OF
 
     async def get(self, call: Call, _rest: tuple[str, ...]) -> Any:
         """List the services whose cache the caller may clear."""

@@ -76,6 +76,8 @@ class Model:
     relations: ClassVar[dict[str, Relation]] = {}
     # Besides the columns: computed when shown, such as ``config`` of a service.
     computed: ClassVar[frozenset[str]] = frozenset()
+    # What fields are where their columns do not tell, as JSON Schema.
+    shapes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # What tells apart the children of one parent when no id is sent (lookups: the name; system-api 5.5).
     sibling_key: ClassVar[str | None] = None
     # What people know a record by, where that is not the key, the ``sibling_key`` or what is unique (export and apply).

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Page = Callable[[Request], Awaitable[Response]]
 _START = Template((Path(__file__).parent / "start.html").read_text(encoding="utf-8"))
+_DOCS = '<li><a href="/docs">/docs</a><span>what you may call, to read and to try</span></li>\n'
 # Nothing on the page is script, nothing comes from elsewhere (checklist 38).
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
@@ -44,6 +45,8 @@ def start(app: App) -> Page:
             version=html.escape(version("trunkline")),
             hint=hint,
             types=len(app.registry.names()),
+            # The page that reads the documents comes with a package of its own.
+            docs=_DOCS if app.plugins.has_plugin("apidocs") else "",
         )
         return HTMLResponse(filled, headers=_HEADERS)
 

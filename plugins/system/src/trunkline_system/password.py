@@ -16,7 +16,7 @@ from trunkline.db.records import User
 from trunkline.errors import BadRequest, InternalError, NotFound, Unauthorized
 from trunkline.service import Resource, Service
 from trunkline.threads import in_thread
-from trunkline_system import codes
+from trunkline_system import codes, openapi
 from trunkline_system.mails import RESET, Outbox
 from trunkline_system.model import Row
 from trunkline_system.session import nothing_below
@@ -30,6 +30,7 @@ class PasswordResource(Resource):
     name = "password"
     label = "Password"
     description = "Change or reset the password."
+    operations = openapi.PASSWORD
     for_admins: ClassVar[bool] = False
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:

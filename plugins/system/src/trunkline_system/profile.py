@@ -13,6 +13,7 @@ from trunkline.db.records import User
 from trunkline.errors import BadRequest, NotFound, Unauthorized
 from trunkline.service import Resource
 from trunkline.threads import in_thread
+from trunkline_system import openapi
 from trunkline_system.model import Work
 from trunkline_system.models.user import AdminModel, UserModel
 from trunkline_system.session import NO_SESSION, nothing_below
@@ -29,6 +30,7 @@ class ProfileResource(Resource):
     name = "profile"
     label = "Profile"
     description = "The caller's own account."
+    operations = openapi.PROFILE
     for_admins: ClassVar[bool] = False
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:

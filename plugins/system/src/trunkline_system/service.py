@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from trunkline import Config, Field, Open, Resource, Service
 from trunkline.call import VERBS, Call, Caller
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, Forbidden, NotFound
+from trunkline_system import openapi
 from trunkline_system.custom import Custom
 from trunkline_system.environment import Environment
 from trunkline_system.events import EventNames
@@ -36,6 +38,7 @@ class AdminSession(SessionResource):
     """Sessions of administrators."""
 
     for_admins = True
+    operations = openapi.ADMIN_SESSION
 
 
 class AdminPassword(PasswordResource):
@@ -48,6 +51,7 @@ class AdminProfile(ProfileResource):
     """The profile of the administrator who calls."""
 
     for_admins = True
+    operations = openapi.ADMIN_PROFILE
 
 
 class Admins(InvitingResource):
@@ -144,6 +148,13 @@ class Services(StoredResource):
     label = "Services"
     description = "What is reachable under the API."
     model = ServiceModel
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the calls, with the configurations of all types."""
+        from trunkline_system.openapi_config import add_configs
+
+        await super().openapi(caller, described, expanded=expanded)
+        await add_configs(self.app, described, "Service", "ServiceInput")
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """List services, or answer one by id or by name (D16)."""

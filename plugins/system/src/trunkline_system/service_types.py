@@ -7,6 +7,7 @@ from typing import Any
 from trunkline.call import Call
 from trunkline.errors import BadRequest, NotFound
 from trunkline.service import Resource
+from trunkline_system import openapi
 from trunkline_system.reading import split
 
 _FIELDS = (
@@ -22,6 +23,8 @@ class ServiceTypes(Resource):
     label = "Service Types"
     description = "The kinds of services that can be configured."
     read_only = True
+    operations = openapi.SERVICE_TYPES
+    paths_below = openapi.SERVICE_TYPE
 
     def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """List the types by name, those of some ``group``, or answer one."""

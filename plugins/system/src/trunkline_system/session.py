@@ -15,6 +15,7 @@ from trunkline.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from trunkline.identify import api_key_of, role_of, token_of
 from trunkline.login import utc_text
 from trunkline.service import Resource
+from trunkline_system import openapi
 
 NO_SESSION = "There is no valid session for the current request."
 
@@ -25,6 +26,7 @@ class SessionResource(Resource):
     name = "session"
     label = "Session"
     description = "Log in, refresh, log out."
+    operations = openapi.SESSION
     for_admins: ClassVar[bool] = False
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from trunkline.call import Call, Reply, truth
+from trunkline.call import Call, Caller, Reply, truth
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, BatchError, NotFound, TrunklineError
 from trunkline.events import RecordChanged
 from trunkline.service import Resource
@@ -26,6 +27,18 @@ class ReadableResource(Resource):
     """Serves the records of one model to readers; who writes them is another matter."""
 
     model: ClassVar[type[Model]]
+    # What GET by id answers where that is not the record, as JSON Schema.
+    shown_alone: ClassVar[Mapping[str, Any] | None] = None
+    # Whether only people who are logged in have records here.
+    needs_user: ClassVar[bool] = False
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the calls on records, and those of the resources below."""
+        from trunkline_system.openapi import add_stored
+
+        await add_stored(self, caller, described)
+        for child in self._children.values():
+            await child.openapi(caller, described, expanded=expanded)
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """List records, or answer one by id."""

@@ -44,6 +44,7 @@ class UserCustom(Custom):
 
     description = "JSON values that clients keep by name, for the user who is logged in."
     model = UserCustomModel
+    needs_user = True
 
     async def handle(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Serve users only; an app alone has nothing of its own."""

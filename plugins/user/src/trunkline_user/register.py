@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from trunkline import Resource, passwords
-from trunkline.call import Call
+from trunkline.call import Call, Caller
 from trunkline.db import tables
+from trunkline.describe import Description
 from trunkline.errors import BadRequest, Forbidden, InternalError
 from trunkline.events import RecordChanged
 from trunkline.threads import in_thread
-from trunkline_system import codes, writing
+from trunkline_system import codes, openapi, writing
 from trunkline_system.mails import REGISTER
 from trunkline_system.model import Row, Work
 from trunkline_system.models.user import UserModel
@@ -33,6 +34,12 @@ class Register(Resource):
     name = "register"
     label = "Register"
     description = "Make an account for oneself."
+    operations = openapi.REGISTER
+
+    async def openapi(self, caller: Caller, described: Description, *, expanded: bool = False) -> None:
+        """Describe the call, where it is allowed."""
+        if isinstance(self.service.config, UserConfig) and self.service.config.allow_open_registration:
+            await super().openapi(caller, described, expanded=expanded)
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Create an account; where a mail service is configured its address must be confirmed first."""

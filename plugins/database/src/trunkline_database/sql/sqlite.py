@@ -51,6 +51,9 @@ _MESSAGES: tuple[tuple[str, Kind], ...] = (
     ("has no column named", "stale"),
     ("cannot modify", "read_only"),
     ("Cannot add a NOT NULL column", "not_null"),
+    # What a key, an index, a view or another column needs.
+    ("cannot drop", "needed"),
+    ("error in ", "needed"),
     ("LIKE or GLOB pattern too complex", "too_complex"),
     ("Expression tree is too large", "too_complex"),
     ("too many SQL variables", "too_complex"),

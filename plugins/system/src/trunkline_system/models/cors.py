@@ -39,6 +39,7 @@ class CorsModel(Model):
     """One rule: for which paths, for which origins, and what these may do."""
 
     table = cors
+    shapes = {"method": {"type": ["array", "integer", "string"], "items": {"type": "string"}}}  # noqa: RUF012 - declared as a ClassVar by the parent
     resource = "cors"
 
     @classmethod

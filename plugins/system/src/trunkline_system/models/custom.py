@@ -29,6 +29,7 @@ class CustomModel(Model):
     key = "name"
     resource = "custom"
     hidden = frozenset({"id"})
+    shapes = {"value": {}}  # noqa: RUF012 - declared as a ClassVar by the parent
 
     @classmethod
     def shown(cls, app: App, row: Row) -> dict[str, Any]:

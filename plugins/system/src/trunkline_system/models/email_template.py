@@ -42,6 +42,7 @@ class EmailTemplateModel(Model):
     """A template; its placeholders are filled by who sends the mail."""
 
     table = email_template
+    shapes = {"attachment": {}, "defaults": {}}  # noqa: RUF012 - declared as a ClassVar by the parent
     resource = "email_template"
 
     @classmethod

@@ -20,6 +20,9 @@ class RoleServiceAccess(Model):
 
     table = tables.role_service_access
     natural_key = ("service_id", "component", "requestor_mask")
+    shapes = {  # noqa: RUF012 - declared as a ClassVar by the parent
+        name: {"type": ["array", "null"], "items": {"type": "object"}} for name in ("filters", "response_filters")
+    }
 
     @classmethod
     def derived(cls, _record: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class ServiceDoc(Model):
 
     table = tables.service_doc
     key = "service_id"
+    shapes = {"content": {}}  # noqa: RUF012 - declared as a ClassVar by the parent
 
     @classmethod
     def values(cls, work: Work, given: dict[str, Any], row: Row | None) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class ServiceModel(Model):
     hidden = frozenset({"config"})
     read_only = Model.read_only | {"mutable", "deletable"}
     computed = frozenset({"config"})
+    shapes = {"config": {"type": ["object", "null"]}}  # noqa: RUF012 - declared as a ClassVar by the parent
     relations = {  # noqa: RUF012 - declared as a ClassVar by the parent
         "service_doc_by_service_id": Relation("has_one", lambda: ServiceDoc, "service_id"),
     }

@@ -67,6 +67,7 @@ class UserModel(Model):
     hidden = frozenset({"password", "security_answer", "confirm_code", "token_epoch", "is_sys_admin", "remember_token"})
     read_only = frozenset({"id", "last_login_date"}) | STAMPS
     computed = frozenset({"confirmed", "expired"})
+    shapes = {name: {"type": "boolean", "readOnly": True} for name in ("confirmed", "expired")}  # noqa: RUF012 - declared as a ClassVar by the parent
     relations = {  # noqa: RUF012 - declared as a ClassVar by the parent
         "lookup_by_user_id": Relation("has_many", lambda: Lookup, "user_id"),
         "user_to_app_to_role_by_user_id": Relation("has_many", lambda: Assignment, "user_id"),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from trunkline.call import Call, Reply
 from trunkline.errors import BadRequest, NotFound
+from trunkline_system import openapi
 from trunkline_system.models.app import AppModel
 from trunkline_system.models.role import Role
 from trunkline_system.models.service import ServiceModel
@@ -34,6 +35,7 @@ class ConfigPackage(PackageResource):
     name = "config_package"
     label = "Configuration Package"
     description = "Services, roles and apps as one readable object."
+    operations = openapi.CONFIG_PACKAGE
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer the configuration, as far as the caller may read it; secrets are masked."""

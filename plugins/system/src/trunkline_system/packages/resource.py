@@ -16,6 +16,7 @@ from trunkline.render import accept_of
 from trunkline.service import Resource
 from trunkline.threads import in_thread
 from trunkline.vault import Vault
+from trunkline_system import openapi
 from trunkline_system.model import Work
 from trunkline_system.packages import archive, manifest
 from trunkline_system.packages.content import Content
@@ -61,6 +62,7 @@ class Package(PackageResource):
     name = "package"
     label = "Packages"
     description = "Exports parts of the configuration, and imports them."
+    operations = openapi.PACKAGE
 
     async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Answer the manifest of what could be exported."""
