@@ -6,6 +6,7 @@ Schemas are JSON Schema 2020-12, as OpenAPI 3.1 has it; references begin with ``
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Operation:
     words: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
+    # Bodies of other types than JSON, by media type.
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
     body_is_needed: bool = True
     reply: Schema | None = None
     status: int | str = 200
@@ -163,6 +166,13 @@ def _of_call_path(target: Service | Resource, path: CallPath) -> Path:
     return Path(path.path, operations, parameters, path.names)
 
 
+def _pattern(piece: str, is_placeholder: bool) -> str:
+    """Write a piece of a path as a pattern; only what is called a path goes on over slashes."""
+    if not is_placeholder:
+        return re.escape(piece)
+    return ".+" if piece.endswith("path") else "[^/]+"
+
+
 def placeholders(path: str) -> list[str]:
     """List the placeholders of a path."""
     return _PLACEHOLDER.findall(path)
@@ -239,9 +249,9 @@ class Rights:
         """Answer components that stand for all that a component with placeholders may be."""
         found = self._known.get(component)
         if found is None:
-            pieces = _PLACEHOLDER.split(component)[::2]
+            pieces = _PLACEHOLDER.split(component)
             near = [one for one in self._tried if one.startswith(pieces[0])]
-            pattern = re.compile("[^/]+".join(map(re.escape, pieces))) if near else None
+            pattern = re.compile("".join(map(_pattern, pieces, itertools.cycle((False, True))))) if near else None
             fitting = [one for one in near if pattern is not None and pattern.fullmatch(one)]
             found = self._known[component] = (_PLACEHOLDER.sub(_ANY, component), *fitting)
         return found

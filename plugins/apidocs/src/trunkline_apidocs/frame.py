@@ -80,7 +80,8 @@ class Frame:
         self._tags.append({"name": service, "description": words})
         rename = self._add_schemas(service, schemas)
         for allowed in operations:
-            path = f"{prefix}/{allowed.path.path}".rstrip("/") or "/"
+            # A slash at the end means something to some services, but there is none behind the bare name of one.
+            path = f"{prefix}/{allowed.path.path}" if allowed.path.path else prefix or "/"
             operation = self._operation(service, allowed, rename, explicit=explicit)
             self._paths.setdefault(path, {})[allowed.verb.lower()] = operation
 
@@ -209,8 +210,9 @@ class Frame:
             told["description"] = operation.words
         if parameters:
             told["parameters"] = parameters
-        if operation.body is not None:
-            content = {JSON: {"schema": rename(operation.body)}}
+        if operation.body is not None or operation.bodies:
+            bodies = {**({} if operation.body is None else {JSON: operation.body}), **operation.bodies}
+            content = {kind: {"schema": rename(one)} for kind, one in bodies.items()}
             told["requestBody"] = {"required": operation.body_is_needed, "content": content}
         response = self._response(operation, rename)
         good = {str(status): response for status in (operation.status, *operation.also)}

@@ -10,9 +10,10 @@ from pydantic import field_validator
 
 from trunkline import Config, Field
 from trunkline.call import Call, Caller, Reply
+from trunkline.describe import Description
 from trunkline.errors import MethodNotAllowed
 from trunkline.service import CallPath, Service
-from trunkline_files import deletes, download, listing, paths, properties, resumable, uploads
+from trunkline_files import deletes, download, listing, openapi, paths, properties, resumable, uploads
 from trunkline_files.rights import Rights
 from trunkline_files.store import Store
 from trunkline_files.target import Target
@@ -111,6 +112,10 @@ class FilesService(Service):
         """List the paths of calls, by which events are named (connectors 4.1)."""
         verbs = ("GET", "POST", "PUT", "PATCH", "DELETE")
         return [CallPath("", verbs), CallPath("{folder_path}", verbs), CallPath("{file_path}", verbs)]
+
+    async def openapi(self, caller: Caller, *, expanded: bool = False) -> Description:
+        """Describe the calls on folders and files (connectors 11.2)."""
+        return openapi.described()
 
     async def public(self, call: Call) -> Reply | None:
         """Answer a download without credentials; None where the path is not public (connectors 4.11)."""
