@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import zipfile
 from typing import Any
@@ -59,6 +60,23 @@ class AttackingTests(FilesTests):
                     body = {"resource": [{"type": "file", "name": "x.txt", "content": "x"}]}
                     reply = files.client.request(method, url, json=body)
                     assert 400 <= reply.status_code < 500, (method, path, reply.status_code)
+        assert self.snapshot(files) == before
+
+    def test_paths_by_chance_lead_nowhere_else(self, files: Files) -> None:
+        """Checklist 21: what is made of dangerous pieces is refused, or names something in this folder."""
+        chance, pieces = random.Random(21), (
+            "..", ".", "/", "%2e", "%2f", "%5c", "%00", "%25", "%252e", "a", "B", " ", "%20", "C:", "~", "%c3%a9",
+            "%c0%af", ";", "@", "$", "'", "%0d%0a", "con", "*", "-", "..;", "%ef%bc%8f", "%e2%80%ae",
+        )  # fmt: skip
+        before = self.snapshot(files)
+        for _ in range(150):
+            path = "".join(chance.choices(pieces, k=chance.randint(1, 6))).replace("?", "")
+            if ".." in path.split("/") or "." in path.split("/"):
+                continue  # clients resolve these themselves
+            for method in ("PUT", "GET", "DELETE"):
+                reply = files.client.request(method, files.url(f"x{path}"), content=b"x" if method == "PUT" else None)
+                assert reply.status_code < 500, (method, path, reply.text)
+        files.client.delete(files.url(), params={"content_only": "true"})
         assert self.snapshot(files) == before
 
     def test_names_in_bodies_and_headers_that_lead_elsewhere_are_refused(self, files: Files) -> None:
