@@ -28,12 +28,13 @@ def _default(value: Any) -> Any:
     return str(value)
 
 
-def dumps(value: Any) -> bytes:
-    """Serialize ``value`` to compact UTF-8 JSON."""
+def dumps(value: Any, *, indented: bool = False) -> bytes:
+    """Serialize ``value`` to UTF-8 JSON, compact unless it is to be read."""
+    options = OPTIONS | orjson.OPT_INDENT_2 if indented else OPTIONS
     try:
-        return orjson.dumps(value, _default, OPTIONS)
+        return orjson.dumps(value, _default, options)
     except TypeError:
-        return orjson.dumps(_mended(value), _default, OPTIONS)
+        return orjson.dumps(_mended(value), _default, options)
 
 
 def _mended(value: Any) -> Any:
