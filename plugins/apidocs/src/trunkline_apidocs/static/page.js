@@ -86,4 +86,6 @@
     await list();
   }));
   byId("service").addEventListener("change", attempt(show));
+  // Whoever is quicker than this script must not send the form into nowhere.
+  byId("use").disabled = false;
 })();
