@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import field_validator
 
 from trunkline import Field, Secret
 from trunkline_files import FilesService
-from trunkline_files.object_store import ObjectConfig, given
-from trunkline_files.swift import Access, Connection, Login, SwiftStore
+from trunkline_files.object_store import given_secret
+from trunkline_files.swift import Access, Connection, Login, SwiftConfig, SwiftStore
 from trunkline_files.swift.login import second
 
 if TYPE_CHECKING:
@@ -20,54 +20,21 @@ REGIONS = ("ORD", "DFW", "LON", "HKG", "IAD", "SYD")
 _CATALOGUE_NAME = "cloudFiles"
 
 
-class RackspaceCloudFilesConfig(ObjectConfig):
-    """Where to log in, and which container."""
+class RackspaceCloudFilesConfig(SwiftConfig):
+    """Where to log in, with which key, and which container."""
 
-    username: str | None = Field(default=None, validate_default=True, title="Username", description="Who logs in.")
-    tenant_name: str | None = Field(
-        default=None, validate_default=True, title="Tenant Name", description="Number of the account."
-    )
+    order: ClassVar = ("username", "tenant_name", "api_key", "url", "region")
+    versions: ClassVar = ("/v2.0",)
+    offered: ClassVar = {"region": REGIONS}
+
     api_key: Secret | None = Field(
         default=None, validate_default=True, title="API Key", description="The API key of that login."
     )
-    url: str | None = Field(
-        default=None,
-        validate_default=True,
-        title="URL",
-        description="Address of the identity service, ending in /v2.0.",
-    )
-    region: str | None = Field(
-        default=None, validate_default=True, title="Region", description="The region whose storage is used."
-    )
-
-    @field_validator("username", "tenant_name", "region")
-    @classmethod
-    def _needed(cls, value: str | None) -> str | None:
-        return given(value)
 
     @field_validator("api_key")
     @classmethod
-    def _with_key(cls, value: Secret | None) -> Secret | None:
-        given(value.get_secret_value() if value is not None else None)
-        return value
-
-    @field_validator("url")
-    @classmethod
-    def _with_version(cls, value: str | None) -> str | None:
-        text = given(value).rstrip("/")
-        if not text.startswith(("http://", "https://")) or not text.endswith("/v2.0"):
-            raise ValueError("it must be a URL that ends in /v2.0")
-        return text
-
-    @classmethod
-    def schema_entries(cls) -> list[dict[str, Any]]:
-        """Offer the regions in a list, though others are taken too."""
-        entries = super().schema_entries()
-        for entry in entries:
-            if entry["name"] == "region":
-                del entry["length"]
-                entry |= {"type": "picklist", "values": [{"label": one, "name": one} for one in REGIONS]}
-        return entries
+    def _with_key(cls, value: Secret | None) -> Secret:
+        return given_secret(value)
 
 
 class KeyLogin(Login):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import field_validator
 
@@ -24,6 +24,7 @@ class AwsS3Config(ObjectConfig):
     """Configuration of S3 (connectors 4.13)."""
 
     extensions: ClassVar = ("endpoint", "path_style")
+    offered: ClassVar = {"region": REGIONS}
 
     key: Secret | None = Field(
         default=None,
@@ -53,16 +54,6 @@ class AwsS3Config(ObjectConfig):
     @classmethod
     def _known(cls, value: str | None) -> str | None:
         return given(value)
-
-    @classmethod
-    def schema_entries(cls) -> list[dict[str, Any]]:
-        """Offer the regions in a list, though others are taken too."""
-        entries = super().schema_entries()
-        for entry in entries:
-            if entry["name"] == "region":
-                del entry["length"]
-                entry |= {"type": "picklist", "values": [{"label": one, "name": one} for one in REGIONS]}
-        return entries
 
 
 class AwsS3(FilesService):

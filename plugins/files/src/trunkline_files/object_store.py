@@ -8,13 +8,13 @@ import io
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 from pydantic import field_validator
 
-from trunkline import Field
+from trunkline import Field, Secret
 from trunkline.errors import BadRequest, Unavailable
 from trunkline_files.errors import FileMissing, unavailable
 from trunkline_files.paths import BadPath, above, check_name
@@ -37,6 +37,8 @@ class ObjectConfig(FilesConfig):
 
     # Fields beyond those that clients have always known; forms show them last.
     extensions: ClassVar[tuple[str, ...]] = ()
+    # Values that forms offer for a field, though others are taken too.
+    offered: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     container: str | None = Field(
         default=None, validate_default=True, title="Container", description="The container; it is made when missing."
@@ -50,7 +52,19 @@ class ObjectConfig(FilesConfig):
     @classmethod
     def schema_entries(cls) -> list[dict[str, Any]]:
         """Render the fields, the extensions at the end."""
-        return sorted(super().schema_entries(), key=lambda entry: entry["name"] in cls.extensions)
+        entries = sorted(super().schema_entries(), key=lambda entry: entry["name"] in cls.extensions)
+        for entry in entries:
+            if (values := cls.offered.get(entry["name"])) is not None:
+                entry.pop("length", None)
+                entry |= {"type": "picklist", "values": [{"label": one, "name": one} for one in values]}
+        return entries
+
+
+def given_secret(value: Secret | None) -> Secret:
+    """Refuse a secret that is not there."""
+    given(value.get_secret_value() if value is not None else None)
+    assert value is not None  # noqa: S101 - as was just said
+    return value
 
 
 def given(value: str | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from trunkline_files.swift.config import SwiftConfig
 from trunkline_files.swift.connection import Connection
 from trunkline_files.swift.login import Access, Login
 from trunkline_files.swift.store import SwiftStore
 
-__all__ = ["Access", "Connection", "Login", "SwiftStore"]
+__all__ = ["Access", "Connection", "Login", "SwiftConfig", "SwiftStore"]
