@@ -69,7 +69,8 @@ def tests(session: nox.Session) -> None:
     session.run("bash", "tests/install-servers", external=True, success_codes=range(256))
     # The summary of pytest shall be the last line, whatever it says; the exit status still tells nox.
     logging.getLogger("nox").setLevel(logging.CRITICAL)
-    run(session, "python", "-m", "pytest", *session.posargs)
+    # Each of the two processes takes whole files, and starts the servers that these need.
+    run(session, "python", "-m", "pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile")))
 
 
 @nox.session

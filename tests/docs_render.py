@@ -102,6 +102,8 @@ def pages() -> dict[Path, str]:
     for readme in sorted(ROOT.glob("plugins/*/README.md")):
         if SETTINGS in (written := readme.read_text()):
             found[readme] = plugin_page(readme.parent.name, written)
+        elif BEGIN in written:
+            found[readme] = connector_page(readme.parent.name, written)
     return found
 
 

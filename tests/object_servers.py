@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -191,20 +192,25 @@ class Azurite(OwnProcess):
         }  # fmt: skip
 
 
-def node_package(server: Server, name: str) -> Path:
+def node_package(server: Server | type[Server], name: str) -> Path:
     """Answer the folder of a package of ``tests/node/package.json``, which is installed once for all runs."""
     cache = NODE.parents[1] / ".nox" / "node"
-    found = cache / "node_modules" / name
+    cache.mkdir(parents=True, exist_ok=True)
     wanted = (NODE / "package.json").read_text()
-    if not (cache / "installed").exists() or (cache / "installed").read_text() != wanted:
-        cache.mkdir(parents=True, exist_ok=True)
-        shutil.copy(NODE / "package.json", cache)
-        command = [server.program("npm"), "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=cache, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"npm failed:\n{done.stderr[-2000:]}")
-        (cache / "installed").write_text(wanted)
-    return found
+    # Tests of several processes may want it at once.
+    with (cache / "installed").open("a+") as installed:
+        fcntl.flock(installed, fcntl.LOCK_EX)
+        installed.seek(0)
+        if installed.read() != wanted:
+            shutil.copy(NODE / "package.json", cache)
+            options = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
+            command = [server.program("npm"), "install", *options]
+            done = subprocess.run(command, cwd=cache, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(f"npm failed:\n{done.stderr[-2000:]}")
+            installed.truncate(0)
+            installed.write(wanted)
+    return cache / "node_modules" / name
 
 
 def s3(port: int, bucket: str, key: str, secret: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Start a gateway as its users do, in a process of its own, and stop it with Ctrl-C."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -44,6 +46,16 @@ def started(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = Non
         finally:
             guard.cancel()
             process.kill()
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[dict[str, Any]]:
+    """Serve a demo of one's own, to whose data anything may be done; yields what ``--json`` prints."""
+    command = (TRUNKLINE, "demo", "--json", "--port", str(free_port()), "--dir", "d")
+    with started(*command, cwd=folder) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        interrupt(process)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

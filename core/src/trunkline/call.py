@@ -50,7 +50,10 @@ def verbs_of(mask: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A verified session token: whose it is, its unique id, and when it was issued and ends (epoch seconds)."""
+    """A verified session token: whose it is, its unique id, and when it was issued and ends (epoch seconds).
+
+    ``audience`` is what a token was issued for that is no session of this API.
+    """
 
     token: str
     user_id: int
@@ -58,6 +61,7 @@ class Session:
     issued: int
     expires: int
     forever: bool
+    audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

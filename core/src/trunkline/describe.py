@@ -173,6 +173,21 @@ def _pattern(piece: str, is_placeholder: bool) -> str:
     return ".+" if piece.endswith("path") else "[^/]+"
 
 
+def _continued(component: str, row: str) -> str | None:
+    """Fill placeholders with what a row names in their places, be the row shorter or longer; None where they part."""
+    filled = []
+    named = row.split("/")
+    for place, piece in enumerate(component.split("/")):
+        value = named[place] if place < len(named) else _ANY
+        if "{" not in piece:
+            if value not in (piece, _ANY):
+                return None
+            filled.append(piece)
+        else:
+            filled.append(value if _PLACEHOLDER.fullmatch(piece) else _PLACEHOLDER.sub(_ANY, piece))
+    return "/".join(filled)
+
+
 def placeholders(path: str) -> list[str]:
     """List the placeholders of a path."""
     return _PLACEHOLDER.findall(path)
@@ -253,7 +268,10 @@ class Rights:
             near = [one for one in self._tried if one.startswith(pieces[0])]
             pattern = re.compile("".join(map(_pattern, pieces, itertools.cycle((False, True))))) if near else None
             fitting = [one for one in near if pattern is not None and pattern.fullmatch(one)]
-            found = self._known[component] = (_PLACEHOLDER.sub(_ANY, component), *fitting)
+            beyond = [one for row in near if (one := _continued(component, row)) is not None]
+            found = self._known[component] = tuple(
+                dict.fromkeys((_PLACEHOLDER.sub(_ANY, component), *fitting, *beyond))
+            )
         return found
 
     def _passes(self, verb: str, component: str) -> bool:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from trunkline.db.records import AppRecord, User
 
 
-async def identify(app: App, call: Call) -> Caller:
-    """Find out who calls; a bad credential is noted in ``problem`` and raised by authorize."""
+async def identify(app: App, call: Call, audience: str | None = None) -> Caller:
+    """Find out who calls; a bad credential is noted in ``problem`` and raised by authorize.
+
+    Beside session tokens those are taken that were issued for ``audience``.
+    """
     snapshot = await app.directory.fresh()
     answer: Caller | None = await first(app.plugins, "authenticate", app=app, call=call)
     if answer is not None:
@@ -33,7 +36,7 @@ async def identify(app: App, call: Call) -> Caller:
     session_path = token is not None and is_session_path(app, snapshot, call)
     try:
         if token and not session_path:
-            session, user = await app.sessions.verify(token)
+            session, user = await app.sessions.verify(token, audience)
             return _with_user(known, snapshot, user, session)
         if token is None and (basic := _basic_of(call)) is not None:
             user = await app.logins.basic(*basic, client=call.client)

@@ -51,31 +51,49 @@ class Sessions:
         self._key = OctKey.import_key(self._secret)
         self._verified: LRUCache[str, _Verified] = LRUCache(10_000)
 
-    def issue(self, user: User, *, forever: bool = False, issued: int | None = None) -> str:
-        """Issue a token; ``issued`` keeps the time of the first login through refreshes (system-api 9.2)."""
+    def issue(
+        self,
+        user: User,
+        *,
+        forever: bool = False,
+        issued: int | None = None,
+        audience: str | None = None,
+        token_id: str | None = None,
+        seconds: int | None = None,
+    ) -> str:
+        """Issue a token; ``issued`` keeps the time of the first login through refreshes (system-api 9.2).
+
+        With an ``audience`` it is no session but a token for that one alone, which this API does not take.
+        """
         settings = self._app.settings
         now = int(time.time())
         claims = {
             "iss": settings.app_url,
             "iat": now if issued is None else issued,
             "nbf": now,
-            "exp": now + settings.jwt_ttl * 60,
-            "jti": secrets.token_hex(16),
+            "exp": now + (settings.jwt_ttl * 60 if seconds is None else seconds),
+            "jti": token_id or secrets.token_hex(16),
             "sub": self._subject(user),
             "user_id": user.id,
             "forever": forever,
             "epoch": user.token_epoch,
+            **({"aud": audience} if audience is not None else {}),
         }
         return jwt.encode({"typ": "JWT", "alg": _ALGORITHM}, claims, self._key)
 
-    async def verify(self, token: str) -> tuple[Session, User]:
-        """Answer session and user of a good token; raises the errors of system-api 2.3."""
+    async def verify(self, token: str, audience: str | None = None) -> tuple[Session, User]:
+        """Answer session and user of a good token; raises the errors of system-api 2.3.
+
+        It is a session token, or one that was issued for ``audience``; ``Session.audience`` says which.
+        """
         revisions = self._app.database.revisions
         stamp = (revisions[CONFIG], revisions[SESSIONS])
         known = self._verified.get(token)
         if known is not None and known.stamp == stamp and time.time() < known.session.expires:
+            _check_audience(known.session.audience, audience)
             return known.session, known.user
         claims = self._claims(token)
+        _check_audience(claims.get("aud"), audience)
         if claims["exp"] <= time.time():
             raise Unauthorized(
                 "Token has expired: Session expired. "
@@ -91,6 +109,7 @@ class Sessions:
             if not token:
                 raise Unauthorized("Token not provided")
             claims = self._claims(token)
+            _check_audience(claims.get("aud"), None)
             ends = claims["iat"] + self._app.settings.jwt_refresh_ttl * 60
             if ends <= time.time():
                 raise Unauthorized("Token has expired and can no longer be refreshed")
@@ -110,12 +129,20 @@ class Sessions:
 
     async def _revoke(self, session: Session) -> bool:
         """Put the token on the blacklist until its refresh window ends; says False when it was there already."""
-        app = self._app
-        ttl = max(session.issued + app.settings.jwt_refresh_ttl * 60, session.expires) - time.time()
-        first = await in_thread(app.cache.add, _REVOKED + session.jti, 1, max(ttl, 60.0))
+        ttl = max(session.issued + self._app.settings.jwt_refresh_ttl * 60, session.expires) - time.time()
+        first = await self.revoke_id(session.jti, ttl)
         self._verified.pop(session.token, None)
-        await in_thread(app.database.revoke_sessions)
         return first
+
+    async def revoke_id(self, token_id: str, seconds: float) -> bool:
+        """Put the id of tokens on the blacklist for at least a minute; says False when it was there already."""
+        first = await in_thread(self._app.cache.add, _REVOKED + token_id, 1, max(seconds, 60.0))
+        await in_thread(self._app.database.revoke_sessions)
+        return first
+
+    async def is_revoked(self, token_id: str) -> bool:
+        """Say whether an id is on the blacklist."""
+        return await in_thread(self._app.cache.get, _REVOKED + token_id) is not None
 
     def _claims(self, token: str) -> dict[str, Any]:
         """Check signature and shape; the algorithm is fixed, whatever the header says (checklist 16)."""
@@ -137,7 +164,7 @@ class Sessions:
     async def _judge(self, token: str, claims: dict[str, Any]) -> tuple[Session, User]:
         """Check blacklist and user."""
         jti = str(claims.get("jti") or hashlib.sha256(token.encode()).hexdigest())
-        if await in_thread(self._app.cache.get, _REVOKED + jti) is not None:
+        if await self.is_revoked(jti):
             raise Forbidden(_BLACKLISTED)
         user = await self._app.directory.user(claims["user_id"])
         if user is None:
@@ -148,8 +175,14 @@ class Sessions:
             raise Unauthorized("Invalid token: User verification failed.")
         if claims.get("epoch") != user.token_epoch:
             raise Forbidden(_BLACKLISTED)
-        return Session(token, user.id, jti, claims["iat"], claims["exp"], bool(claims["forever"])), user
+        forever, audience = bool(claims["forever"]), claims.get("aud")
+        return Session(token, user.id, jti, claims["iat"], claims["exp"], forever, audience), user
 
     def _subject(self, user: User) -> str:
         """Tie a token to the user's e-mail address: a changed address ends it (system-api 9.3)."""
         return hmac.new(self._secret, user.email.lower().encode(), "sha256").hexdigest()[:32]
+
+
+def _check_audience(found: object, wanted: str | None) -> None:
+    if found is not None and found != wanted:
+        raise Unauthorized("Invalid token: It was issued for something else.")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import processes
 import pytest
-from processes import TRUNKLINE, free_port, interrupt, log_in, started
+from processes import log_in
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -24,11 +25,8 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A demo of its own: what is done to its data is nobody's loss."""
-    folder = tmp_path_factory.mktemp("demo")
-    with started(TRUNKLINE, "demo", "--json", "--port", str(free_port()), "--dir", "d", cwd=folder) as process:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
-        interrupt(process)
+    with processes.demo(tmp_path_factory.mktemp("demo")) as told:
+        yield told
 
 
 @pytest.fixture(scope="module")
