@@ -58,6 +58,18 @@ def demo(folder: Path) -> Iterator[dict[str, Any]]:
         interrupt(process)
 
 
+@contextmanager
+def served(folder: Path, **settings: str) -> Iterator[int]:
+    """Set a gateway up in a folder and serve it with these environment variables; yields its port."""
+    port = free_port()
+    environment = clean_environment(TRUNKLINE_STORAGE=str(folder), **settings)
+    login = ("--admin-email", "admin@example.com", "--admin-password", "a long enough password")
+    subprocess.run([TRUNKLINE, "setup", *login], env=environment, check=True, capture_output=True, cwd=folder)
+    with started(TRUNKLINE, "serve", "--port", str(port), cwd=folder, env=environment):
+        answering(f"http://127.0.0.1:{port}").close()
+        yield port
+
+
 def interrupt(process: subprocess.Popen[str]) -> None:
     """Press Ctrl-C, unless the program has ended already, and wait for its end."""
     process.send_signal(signal.SIGINT)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
-from processes import TRUNKLINE, answering, clean_environment, free_port
+from processes import served
 
 pytestmark = pytest.mark.slow
 _BLOCK = b"x" * 65536
@@ -17,16 +16,8 @@ _MB = 1 << 20
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    storage, port = tmp_path_factory.mktemp("early"), free_port()
-    environment = clean_environment(TRUNKLINE_STORAGE=str(storage), TRUNKLINE_MAX_BODY=str(_MB))
-    login = ("--admin-email", "admin@example.com", "--admin-password", "a long enough password")
-    subprocess.run([TRUNKLINE, "setup", *login], env=environment, check=True, capture_output=True, cwd=storage)
-    with subprocess.Popen([TRUNKLINE, "serve", "--port", str(port)], env=environment, cwd=storage) as process:
-        try:
-            answering(f"http://127.0.0.1:{port}").close()
-            yield port
-        finally:
-            process.terminate()
+    with served(tmp_path_factory.mktemp("early"), TRUNKLINE_MAX_BODY=str(_MB)) as port:
+        yield port
 
 
 def sent(port: int, size: int, head: str) -> bytes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
-from processes import TRUNKLINE, answering, clean_environment, free_port
+from processes import served
 
 pytestmark = pytest.mark.slow
 PATIENCE = 1.0
@@ -22,16 +21,8 @@ HEADERS = 5.0
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    storage, port = tmp_path_factory.mktemp("slow"), free_port()
-    environment = clean_environment(TRUNKLINE_STORAGE=str(storage), TRUNKLINE_BODY_TIMEOUT=str(PATIENCE))
-    login = ("--admin-email", "admin@example.com", "--admin-password", "a long enough password")
-    subprocess.run([TRUNKLINE, "setup", *login], env=environment, check=True, capture_output=True, cwd=storage)
-    with subprocess.Popen([TRUNKLINE, "serve", "--port", str(port)], env=environment, cwd=storage) as process:
-        try:
-            answering(f"http://127.0.0.1:{port}").close()
-            yield port
-        finally:
-            process.terminate()
+    with served(tmp_path_factory.mktemp("slow"), TRUNKLINE_BODY_TIMEOUT=str(PATIENCE)) as port:
+        yield port
 
 
 def dripped(port: int, head: bytes, drops: bytes, pause: float) -> tuple[bytes, float]:
