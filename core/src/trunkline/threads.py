@@ -18,6 +18,11 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_POOL, function, *arguments)
 
 
+def in_thread_unattended(function: Callable[..., Any], *arguments: Any) -> None:
+    """Run a blocking function that can not fail in the pool; nobody waits for it."""
+    _POOL.submit(function, *arguments)
+
+
 async def in_thread_to_the_end(function: Callable[..., T], *arguments: Any) -> T:
     """Run a blocking function as ``in_thread`` does, but be cancelled only when it has ended.
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from trunkline.threads import in_thread_to_the_end
+from trunkline.threads import in_thread_to_the_end, in_thread_unattended
 from trunkline_files.ahead import Ahead, gathered
 from trunkline_files.errors import FileMissing, of_system
 from trunkline_files.paths import RESERVED, joined, name_of, parent_of
@@ -24,6 +24,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # Pieces that the system takes in one call.
 _MOST_AT_ONCE = 512
 _TMPFILE = getattr(os, "O_TMPFILE", 0)
+_PATH = getattr(os, "O_PATH", 0)
 
 
 class LocalStore(Store):
@@ -228,6 +229,7 @@ class _Draft:
         self._folder = folder
         self._name = name
         self._beside: str | None = None
+        self._replaced: int | None = None
         try:
             self._file = self._made()
         except BaseException:
@@ -263,8 +265,16 @@ class _Draft:
                 return
             self._beside = f"{RESERVED}{secrets.token_hex(8)}"
             os.link(link, self._beside, dst_dir_fd=self._folder, follow_symlinks=True)
+        self._hold()
         os.rename(self._beside, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         self._beside = None
+
+    def _hold(self) -> None:
+        """Keep what is replaced for a moment: freeing a large file takes long, and nobody should wait for it."""
+        if _PATH:
+            with contextlib.suppress(OSError):
+                flags = _PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._replaced = os.open(self._name, flags, dir_fd=self._folder)
 
     def close(self) -> None:
         if self._beside is not None:
@@ -272,6 +282,8 @@ class _Draft:
                 os.unlink(self._beside, dir_fd=self._folder)
         os.close(self._file)
         os.close(self._folder)
+        if self._replaced is not None:
+            in_thread_unattended(os.close, self._replaced)
 
 
 def _names(folder: int) -> list[str]:
