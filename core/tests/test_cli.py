@@ -40,6 +40,8 @@ def test_setup_happens_once(run) -> None:  # type: ignore[no-untyped-def]
     """Checklist 30: there is no second first administrator, and no default one."""
     arguments = ("setup", "--admin-email", "me@example.com", "--admin-password", "a long enough password")
     assert run(*arguments).exit_code == 0
+    # What the installed types bring to a new instance.
+    assert {"files", "db"} <= {line.split()[0] for line in run("service", "list").output.splitlines() if line}
     again = run(*arguments)
     assert again.exit_code == 1
     assert "There is an administrator already" in again.output

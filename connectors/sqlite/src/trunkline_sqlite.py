@@ -30,6 +30,7 @@ class Sqlite(SqlService):
 
     label = "SQLite"
     description = "Serves the tables and views of one SQLite file."
+    at_setup = {"db": {"label": "Local SQL Database", "config": {"database": "db.sqlite"}}}  # noqa: RUF012 - as below
     lacks = {"procedures", "functions", "alter_column", "schemas"}  # noqa: RUF012 - a class attribute of the kernel
     dialect = SqliteDialect
     config: SqliteConfig

@@ -56,7 +56,7 @@ def cli(context: click.Context, storage: Path | None) -> None:
 def setup(
     settings: Settings, admin_email: str, admin_password: str, admin_first_name: str, admin_last_name: str
 ) -> None:
-    """Prepare the system database and create the first administrator; refuses when there is one."""
+    """Prepare the system database, create the first administrator and first services; refuses when there is one."""
     names = {"first_name": admin_first_name or None, "last_name": admin_last_name or None}
     asyncio.run(commands.setup(settings, admin_email, admin_password, names))
     click.echo(f"Ready. Start with: trunkline serve   (storage: {settings.storage.resolve()})")

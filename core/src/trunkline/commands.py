@@ -28,14 +28,30 @@ async def ask(settings: Settings, method: str, path: str, body: Any) -> Any:
 
 
 async def setup(settings: Settings, email: str, password: str, names: dict[str, Any]) -> None:
-    """Create the first administrator; raises Conflict when there is one (checklist 30)."""
+    """Create the first administrator and what a new instance has; raises Conflict when there is one (checklist 30)."""
     async with App(settings).running() as app:
         # Two set-ups at once, even on two nodes, make one administrator: the second one waits here and then finds it.
         with app.database.exclusive():
             admins = sa.select(sa.func.count()).select_from(tables.user).where(tables.user.c.is_sys_admin)
             if await app.database.aread(lambda connection: connection.scalar(admins)):
                 raise Conflict("There is an administrator already; further ones are made under /api/v2/system/admin.")
+            # Before the administrator, so that a set-up that is cut off can be run again.
+            await _create_services(app)
             await _create_admin(app, {"email": email, "password": password, "is_active": True, **names})
+
+
+async def _create_services(app: App) -> None:
+    known = (await app.directory.fresh()).services
+    kinds = [(name, app.registry.find(name)) for name in app.registry.names()]
+    wanted = [
+        {"name": name, "type": kind, "is_active": True, **values}
+        for kind, found in kinds
+        if found is not None
+        for name, values in found.at_setup.items()
+        if name not in known
+    ]
+    if wanted:
+        await app.ask("POST", "system/service", body={"resource": wanted})
 
 
 async def _create_admin(app: App, record: dict[str, Any]) -> None:

@@ -127,6 +127,8 @@ class Service:
     description: ClassVar[str] = ""
     group: ClassVar[str] = "Custom"
     singleton: ClassVar[bool] = False
+    # What of this type `trunkline setup` creates (system-api 6.1): names, each with label and configuration.
+    at_setup: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     lacks: ClassVar[set[str]] = set()
     open_paths: ClassVar[tuple[Open, ...]] = ()
     # Where POST logs in (a token sent is ignored) and PUT refreshes (the handler judges the token; system-api 2.1).

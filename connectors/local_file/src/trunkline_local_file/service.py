@@ -43,6 +43,7 @@ class LocalFile(FilesService):
 
     label = "Local File Storage"
     description = "Serves one folder of the machine that the gateway runs on."
+    at_setup = {"files": {"label": "Local File Storage", "config": {"container": "app"}}}  # noqa: RUF012 - a class attribute of the kernel
     config: LocalFileConfig
 
     def open_store(self) -> LocalStore:
