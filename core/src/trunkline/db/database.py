@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from trunkline.threads import in_thread
 T = TypeVar("T")
 # Any number that no other program uses for its advisory lock.
 _LOCK_ID = 7_239_411
-# Seconds to wait for a connection, a new one or one of the pool.
+# Seconds to wait for a connection: a new one, one of the pool, or one that is to be given back at the end.
 _PATIENCE = 5
 
 
@@ -127,7 +128,10 @@ class Database:
                 connection.execute(sa.text(release))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, when threads whose callers do not wait any more have given theirs back."""
+        pool, deadline = self.engine.pool, time.monotonic() + _PATIENCE
+        while isinstance(pool, sa.QueuePool) and pool.checkedout() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.engine.dispose()
         self.revisions.close()
 

@@ -208,7 +208,9 @@ class PostgresqlDialect(Dialect):
             return Diagnosis("out_of_range" if "range" in str(error) else "type")
         if "number of query arguments" in str(error):
             return Diagnosis("too_complex")
-        return Diagnosis("gone" if isinstance(error, asyncpg.InterfaceError | OSError) else "other")
+        # Internal ones come when a connection ends at an awkward moment.
+        gone = asyncpg.InterfaceError | asyncpg.InternalClientError | OSError
+        return Diagnosis("gone" if isinstance(error, gone) else "other")
 
 
 def word_of(column: Column) -> str:
