@@ -13,6 +13,8 @@ from toys import Toy
 
 from trunkline import Reply, hookimpl, hooks
 from trunkline.call import SYSTEM, Call
+from trunkline.describe import Description, described
+from trunkline.describe import Path as CallPath
 from trunkline.errors import Forbidden
 from trunkline.plugins import every
 from trunkline.testing import Gateway
@@ -232,6 +234,23 @@ def test_hook_explain_call(toy: Gateway) -> None:
     toy.app.plugins.register(Teller())
     toy.app.plugins._callers.clear()
     assert {"told": ["GET", "toy"]} in asyncio.run(_explained(toy))
+
+
+def test_hook_describe_service(toy: Gateway) -> None:
+    toy.admin.get("/toy")
+    record = toy.app.directory.snapshot.services["toy"]
+    said = asyncio.run(described(toy.app, SYSTEM, record))
+    told = Description([CallPath("elsewhere", {})])
+
+    class Teller:
+        @hookimpl
+        async def describe_service(self, record: Any) -> Description | None:
+            return told if record.name == "toy" else None
+
+    toy.app.plugins.register(Teller())
+    toy.app.plugins._callers.clear()
+    assert asyncio.run(described(toy.app, SYSTEM, record)) is told
+    assert [one.path for one in said.paths] != ["elsewhere"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -128,7 +128,7 @@ class MemoryCache(SharedCache):
         with self._lock:
             now = time.time()
             held = [self._items.get(one.key, (0.0, 0)) for one in budgets]
-            answer, counted = _spent(budgets, [(ends, count) if ends > now else None for ends, count in held], now)
+            answer, counted = spent(budgets, [(ends, count) if ends > now else None for ends, count in held], now)
             for key, one in counted.items():
                 self._items[key] = (one.ends, one.count)
             return answer
@@ -150,7 +150,7 @@ class MemoryCache(SharedCache):
             self._items = {name: one for name, one in self._items.items() if not name.startswith(prefix)}
 
 
-def _spent(
+def spent(
     budgets: Sequence[Budget], held: Sequence[tuple[float, int] | None], now: float
 ) -> tuple[list[Spent], dict[str, Spent]]:
     """Answer how the budgets stand after one more time, and by key those that have changed.
@@ -245,7 +245,7 @@ class FileCache(SharedCache):
                     ).fetchone()
                     for one in budgets
                 ]
-                answer, counted = _spent(budgets, held, now)
+                answer, counted = spent(budgets, held, now)
                 self._db.executemany(
                     "insert or replace into item values (?, ?, ?)",
                     [(key, str(one.count), one.ends) for key, one in counted.items()],

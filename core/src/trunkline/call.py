@@ -144,6 +144,8 @@ class Call:
     request_id: str = ""
     client: str | None = None
     base_url: str = ""
+    # The query as it came, for those who hand it on.
+    query: bytes = b""
     version: str = "2.0"
     # Whether the reply goes out over HTTP, so that its content may be whatever ``render`` takes.
     over_http: bool = False

@@ -21,7 +21,14 @@ class _TextMark:
     """Marks a string that forms show as a multi-line input."""
 
 
-Text = Annotated[str, _TextMark()]
+class _VerbMark:
+    """Marks a number that forms show as a choice of verbs."""
+
+
+MULTILINE = _TextMark()
+Text = Annotated[str, MULTILINE]
+# Verbs as a bit mask: GET 1, POST 2, PUT 4, PATCH 8, DELETE 16.
+VerbMask = Annotated[int, _VerbMark()]
 
 
 class Config(BaseModel):
@@ -140,6 +147,8 @@ def _kind(info: FieldInfo) -> dict[str, Any]:
     origin = get_origin(annotation)
     if any(isinstance(one, _TextMark) for one in info.metadata):
         return {"type": "text"}
+    if any(isinstance(one, _VerbMark) for one in info.metadata):
+        return {"type": "verb_mask"}
     if origin is Literal:
         return {"type": "picklist", "values": [{"label": str(one), "name": one} for one in get_args(annotation)]}
     if origin is list:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trunkline.authorize import lets_pass
 from trunkline.call import VERBS, component_in
+from trunkline.plugins import first
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -78,11 +79,27 @@ class Path:
 
 @dataclass(slots=True)
 class Description:
-    """The paths of a service and the schemas that they refer to; ``extras`` are ``x-`` members of its document."""
+    """The paths of a service and the schemas that they refer to; ``extras`` are ``x-`` members of its document.
+
+    ``server`` is the address that calls go to, where an operator's document names one.
+    """
 
     paths: list[Path] = field(default_factory=list)
     schemas: dict[str, Schema] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
+    server: str | None = None
+
+
+async def described(app: App, caller: Caller, record: ServiceRecord) -> Description:
+    """Answer what an operator says of a service's calls, or else what it says of itself."""
+    found = await told_by_operator(app, record)
+    return await app.services.of(record).openapi(caller) if found is None else found
+
+
+async def told_by_operator(app: App, record: ServiceRecord) -> Description | None:
+    """Answer what an operator says of a service's calls, if anything."""
+    found: Description | None = await first(app.plugins, "describe_service", app=app, record=record)
+    return found
 
 
 def query(name: str, kind: str | Schema, words: str) -> Parameter:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from trunkline.app import App
     from trunkline.call import Call, Caller, Reply
-    from trunkline.db.records import User
+    from trunkline.db.records import ServiceRecord, User
+    from trunkline.describe import Description
     from trunkline.formats import Format
     from trunkline.service import Resource, Service
 
@@ -115,6 +116,11 @@ def after_call(app: App, call: Call, reply: Reply) -> Reply | None:
 @hookspec
 def explain_call(app: App, call: Call, service: Service) -> dict[str, Any] | None:
     """When a call is explained instead of done: what you would have done with it, by your own name; change nothing."""
+
+
+@hookspec
+def describe_service(app: App, record: ServiceRecord) -> Description | None:
+    """When somebody tells of a service's calls, first answer wins: what to tell instead of what it says of itself."""
 
 
 @hookspec

@@ -137,6 +137,7 @@ def _head(call: Call, scope: Scope, max_url: int) -> None:
     call.headers = headers
     _path(call, raw_path.partition(b"?")[0])
     if query:
+        call.query = query
         call.params = parse_query(query)
     if (client := scope.get("client")) is not None:
         call.client = client[0]

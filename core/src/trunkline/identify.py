@@ -7,7 +7,7 @@ import binascii
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trunkline.call import Call, Caller, Session
+from trunkline.call import SYSTEM, Call, Caller, Session
 from trunkline.directory import Snapshot, digest_of
 from trunkline.errors import Forbidden, TrunklineError, Unauthorized
 from trunkline.plugins import first
@@ -60,6 +60,27 @@ def _with_user(known: Caller, snapshot: Snapshot, user: User, session: Session |
         is_admin=user.is_sys_admin and not user.assignments,
         role=role_of(snapshot, user, known.app),
     )
+
+
+async def caller_of(app: App, user_id: int | None, app_id: int | None) -> Caller:
+    """Answer a caller whom something stored names, with the rights of this moment; the platform where nobody is named.
+
+    Raises Forbidden where the user or the app is gone or switched off.
+    """
+    snapshot = await app.directory.fresh()
+    if user_id is None and app_id is None:
+        return SYSTEM
+    record = snapshot.apps_by_id.get(app_id) if app_id is not None else None
+    if app_id is not None and (record is None or not record.is_active):
+        raise Forbidden("The app in whose name this was to be done is gone or switched off.")
+    known = Caller(app=record, key_sent=record is not None)
+    if user_id is not None:
+        user = await app.directory.user(user_id)
+        if user is None or not user.is_active:
+            raise Forbidden("The user in whose name this was to be done is gone or switched off.")
+        return _with_user(replace(known, token_sent=True), snapshot, user)
+    role_id = record.role_id if record is not None else None
+    return replace(known, role=snapshot.roles.get(role_id) if role_id is not None else None)
 
 
 def role_of(snapshot: Snapshot, user: User, app: AppRecord | None) -> Role | None:

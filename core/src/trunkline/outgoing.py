@@ -80,7 +80,7 @@ class Outgoing:
             client = httpx2.AsyncClient(trust_env=False, timeout=20.0)
         async with client:
             for _ in range(_MOST_REDIRECTS + 1):
-                parsed = _parsed(url)
+                parsed = parsed_url(url)
                 with _told():
                     response = await self._asked(client, parsed)
                 try:
@@ -110,7 +110,11 @@ class Outgoing:
         return await client.send(request, stream=True)
 
     async def checked(self, host: str, port: int) -> Address:
-        """Resolve a name and answer an address to connect to; raises BadAddress unless all of its addresses are fine.
+        """Resolve a name and answer an address to connect to; raises as ``addresses`` does."""
+        return (await self.addresses(host, port))[0]
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """Resolve a name and answer its addresses; raises BadAddress unless all of them are fine.
 
         One that is not means that the name is not to be trusted, whatever the others are.
         """
@@ -122,7 +126,7 @@ class Outgoing:
         addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
         if not addresses or not all(map(self.may_reach, addresses)):
             raise BadAddress("the host has an address that is not public.")
-        return addresses[0]
+        return addresses
 
     def may_reach(self, address: Address) -> bool:
         """Say whether an address is public, or of a network that is allowed; also one inside of another."""
@@ -192,7 +196,8 @@ def _inner(address: Address) -> tuple[Address, ...]:
     return (address,)
 
 
-def _parsed(url: str) -> httpx2.URL:
+def parsed_url(url: str) -> httpx2.URL:
+    """Read a URL of http or https; raises BadAddress."""
     import httpx2
 
     try:

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     outgoing_networks: str = _env(
         "TRUNKLINE_OUTGOING_NETWORKS",
         default="",
-        help="Networks, comma separated, from which clients may import by URL although they are not public.",
+        help="Networks, comma separated, that clients' URLs and remote services may lead to although not public.",
     )
     login_attempts: int = _env(
         "TRUNKLINE_LOGIN_ATTEMPTS", default=10, help="Failed logins of one name within the window before it is refused."

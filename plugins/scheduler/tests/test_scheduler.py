@@ -103,7 +103,7 @@ class TestCalls:
             assert made(gateway, task(gateway.admin, shop, verb_mask=1, payload=None, **owner)["id"]).status == 200
         assert made(gateway, task(gateway.admin, shop, user_id=user.id)["id"]).status == 400
         gateway.admin.patch(f"/system/user/{user.id}", json={"is_active": False})
-        assert made(gateway, task(gateway.admin, shop, user_id=user.id)["id"]).status == 400
+        assert made(gateway, task(gateway.admin, shop, user_id=user.id)["id"]).status == 403
 
     def test_a_component_may_have_a_query(self, gateway: Gateway, shop: int) -> None:
         made(gateway, task(gateway.admin, shop)["id"])

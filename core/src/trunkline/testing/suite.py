@@ -47,7 +47,8 @@ class ServiceSuite:
             f"kind = Registry().load({self.service_type!r})\n"
             "kind.config_class().schema_entries()\n"
             "drivers = {'psycopg', 'asyncpg', 'aiomysql', 'pymysql', 'pymongo', 'cassandra', 'boto3', 'oracledb',"
-            " 'aiobotocore', 'botocore', 'azure', 'aiohttp', 'aioftp', 'asyncssh', 'defusedxml'}\n"
+            " 'aiobotocore', 'botocore', 'azure', 'aiohttp', 'aioftp', 'asyncssh', 'defusedxml', 'aiomqtt',"
+            " 'paho', 'aio_pika', 'aiormq', 'redis', 'pymemcache'}\n"
             "print(sorted(drivers & set(sys.modules)))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

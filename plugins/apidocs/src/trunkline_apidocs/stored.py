@@ -48,6 +48,7 @@ def read(text: str, record: ServiceRecord, *, is_yaml: bool) -> dict[str, Any] |
     if not isinstance(given, Mapping):
         raise ValueError("it is no object")
     document: Any = _filled(given, record)
+    server = _server_of(document)
     if str(document.get("swagger", "")).startswith("2"):
         document = converted(document)
     paths = document.get("paths")
@@ -60,7 +61,8 @@ def read(text: str, record: ServiceRecord, *, is_yaml: bool) -> dict[str, Any] |
         else {}
     )
     below = {_below(path, record.name): _verbs_of(item) for path, item in paths.items()}
-    return {"paths": {path: _with_placeholders(path, item) for path, item in below.items()}, "components": kept}
+    placed = {path: _with_placeholders(path, item) for path, item in below.items()}
+    return {"paths": placed, "components": kept, "server": server}
 
 
 def allowed(app: App, caller: Caller, record: ServiceRecord, document: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +82,22 @@ def allowed(app: App, caller: Caller, record: ServiceRecord, document: dict[str,
             if path in kept
         },
     }
+
+
+def _server_of(document: Mapping[str, Any]) -> str | None:
+    """Answer where a document says that the calls go; None where it names no host."""
+    if str(document.get("swagger", "")).startswith("2"):
+        if not isinstance(document.get("host"), str) or not document["host"]:
+            return None
+        schemes = [one for one in document.get("schemes") or [] if one in ("https", "http")]
+        scheme = "https" if "https" in schemes or not schemes else schemes[0]
+        return f"{scheme}://{document['host']}/{str(document.get('basePath') or '').strip('/')}"
+    servers = document.get("servers")
+    for one in servers if isinstance(servers, list) else ():
+        url = one.get("url") if isinstance(one, Mapping) else None
+        if isinstance(url, str) and url.lower().startswith(("https://", "http://")):
+            return url
+    return None
 
 
 def _filled(value: Any, record: ServiceRecord) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 
-from trunkline.describe import Allowed, Rights, placeholders
+from trunkline.describe import Allowed, Rights, described, placeholders
 from trunkline.errors import TrunklineError
 from trunkline_mcp import results
 from trunkline_mcp.exchange import Exchange
@@ -43,12 +43,12 @@ async def operation_tools(exchange: Exchange, records: Iterable[ServiceRecord]) 
 
 async def _of_service(exchange: Exchange, record: ServiceRecord) -> list[Tool]:
     app, caller = exchange.app, exchange.caller
-    described = await app.services.of(record).openapi(caller)
+    told = await described(app, caller, record)
     taken: set[str] = set()
     tools = []
-    for one in Rights(app, caller, record, described.paths).allowed(described.paths):
+    for one in Rights(app, caller, record, told.paths).allowed(told.paths):
         name = _name(record, one, taken)
-        tools.append(_tool(record, one, name, described.schemas))
+        tools.append(_tool(record, one, name, told.schemas))
     return tools
 
 

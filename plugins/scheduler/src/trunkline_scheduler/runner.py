@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from trunkline import hookimpl, json
-from trunkline.call import SYSTEM, Call, Caller, Reply, verbs_of
-from trunkline.errors import BadRequest, NotFound, TrunklineError
-from trunkline.identify import role_of
+from trunkline.call import Call, Reply, verbs_of
+from trunkline.errors import NotFound, TrunklineError
+from trunkline.identify import caller_of
 from trunkline.pipeline import failed, perform
 from trunkline.query import parse_query
 from trunkline.revisions import CONFIG
@@ -128,29 +128,10 @@ async def answer(app: App, task: Row) -> Reply:
         if task["payload"]:
             call.body, call.raw = json.loads(task["payload"]), task["payload"].encode()
             call.media_type = "application/json"
-        call.caller = await _caller(app, task)
+        call.caller = await caller_of(app, task["user_id"], task["app_id"])
         return await perform(app, call)
     except Exception as error:
         return failed(call, error)
-
-
-async def _caller(app: App, task: Row) -> Caller:
-    """Answer who asks: the user with the app, each if there is one; the platform itself when nobody is named."""
-    snapshot = await app.directory.fresh()
-    if task["user_id"] is None and task["app_id"] is None:
-        return SYSTEM
-    record = snapshot.apps_by_id.get(task["app_id"]) if task["app_id"] is not None else None
-    if task["app_id"] is not None and (record is None or not record.is_active):
-        raise BadRequest("The app of this task is gone or switched off.")
-    if task["user_id"] is None:
-        role = snapshot.roles.get(record.role_id) if record is not None and record.role_id is not None else None
-        return Caller(app=record, role=role, key_sent=True)
-    user = await app.directory.user(task["user_id"])
-    if user is None or not user.is_active:
-        raise BadRequest("The user of this task is gone or switched off.")
-    is_admin = user.is_sys_admin and not user.assignments
-    role = None if is_admin else role_of(snapshot, user, record)
-    return Caller(user, record, role, is_admin, key_sent=record is not None, token_sent=True)
 
 
 def _active(connection: sa.Connection) -> Sequence[Row]:
