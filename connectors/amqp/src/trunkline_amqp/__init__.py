@@ -1,0 +1,5 @@
+"""AMQP brokers: messages out and in."""
+
+from trunkline_amqp.service import Amqp
+
+__all__ = ["Amqp"]
