@@ -22,7 +22,10 @@ from processes import free_port
 # Seconds that a server may take to start; a busy machine is slow, a broken server ends at once.
 PATIENCE = 60.0
 # Where the servers are, with the fixtures that start them.
-pytest_plugins = ["databases", "object_servers", "transfer_servers", "web_servers", "swift_servers"]
+pytest_plugins = [
+    "databases", "object_servers", "transfer_servers", "web_servers", "swift_servers", "brokers", "cache_servers",
+    "remote_servers",
+]  # fmt: skip
 
 
 class Server(ABC):
