@@ -77,7 +77,9 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         """Build the application; entering the ``with`` starts it."""
         self.app = App(settings)
-        self._http = TestClient(self.app, base_url="http://testserver", raise_server_exceptions=True)
+        self._http = TestClient(
+            self.app, base_url="http://testserver", raise_server_exceptions=True, follow_redirects=False
+        )
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:

@@ -48,7 +48,7 @@ class ServiceSuite:
             "kind.config_class().schema_entries()\n"
             "drivers = {'psycopg', 'asyncpg', 'aiomysql', 'pymysql', 'pymongo', 'cassandra', 'boto3', 'oracledb',"
             " 'aiobotocore', 'botocore', 'azure', 'aiohttp', 'aioftp', 'asyncssh', 'defusedxml', 'aiomqtt',"
-            " 'paho', 'aio_pika', 'aiormq', 'redis', 'pymemcache'}\n"
+            " 'paho', 'aio_pika', 'aiormq', 'redis', 'pymemcache', 'ldap3'}\n"
             "print(sorted(drivers & set(sys.modules)))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

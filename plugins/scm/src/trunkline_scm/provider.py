@@ -65,7 +65,7 @@ class Asked:
         content = await self.raw(*segments, query=query)
         try:
             return json.loads(content)
-        except ValueError as error:
+        except BadRequest as error:
             raise BadGateway("The provider did not answer with JSON.") from error
 
     async def close(self) -> None:
@@ -76,7 +76,7 @@ class Asked:
 def _refusal(status: int, content: bytes, headers: Mapping[str, str]) -> TrunklineError:
     try:
         told = json.loads(content)
-    except ValueError:
+    except BadRequest:
         told = None
     message = _message(told) or f"The provider answered with status {status}."
     if status < 400:

@@ -18,6 +18,7 @@ from trunkline_system.models.cors import CorsModel
 from trunkline_system.models.custom import CustomModel
 from trunkline_system.models.email_defaults import ensure_templates
 from trunkline_system.models.email_template import EmailTemplateModel
+from trunkline_system.models.role import RoleAdldap
 from trunkline_system.seeding import ensure_service
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def register_routes(app: App) -> list[BaseRoute]:
 @hookimpl
 def register_tables(metadata: sa.MetaData) -> None:
     """Bring the tables of resources that the kernel does not know."""
-    tables.add_to(metadata, CorsModel.table, CustomModel.table, EmailTemplateModel.table)
+    tables.add_to(metadata, CorsModel.table, CustomModel.table, EmailTemplateModel.table, RoleAdldap.table)
 
 
 @hookimpl

@@ -54,15 +54,7 @@ class SessionResource(Resource):
         user = await self.app.logins.login(attribute, name, password, call.client)
         if user.is_sys_admin != self.for_admins:
             raise Unauthorized("Invalid credentials supplied.")
-        return await self._open(call, user)
-
-    async def _open(self, call: Call, user: User) -> Any:
-        """Open a session for a user whose credentials are good."""
-        await _demand_active_role(self.app, call, user)
-        forever = call.flag("remember_me") and self.app.settings.forever_sessions
-        token = self.app.sessions.issue(user, forever=forever)
-        await self.app.logins.succeeded(user)
-        return await session_content(self.app, call, user, token, logged_in=True)
+        return await opened(self.app, call, user)
 
     async def put(self, call: Call, rest: tuple[str, ...]) -> Any:
         """Refresh: a new token for the old one, which dies at once."""
@@ -85,6 +77,14 @@ def nothing_below(resource: Resource, call: Call, rest: tuple[str, ...]) -> None
         raise BadRequest(
             f"{call.method} requests for {where} are not currently supported by the '{call.service}' service."
         )
+
+
+async def opened(app: App, call: Call, user: User) -> dict[str, Any]:
+    """Open a session for a user whose credentials are good, and answer its reply; raises Forbidden."""
+    await _demand_active_role(app, call, user)
+    token = app.sessions.issue(user, forever=call.flag("remember_me") and app.settings.forever_sessions)
+    await app.logins.succeeded(user)
+    return await session_content(app, call, user, token, logged_in=True)
 
 
 async def _demand_active_role(app: App, call: Call, user: User) -> None:

@@ -19,8 +19,9 @@ from trunkline.threads import in_thread
 from trunkline_system import writing
 from trunkline_system.model import Work
 from trunkline_system.models.user import UserModel
-from trunkline_system.session import SessionResource, nothing_below
+from trunkline_system.session import SessionResource, nothing_below, opened
 from trunkline_user.config import UserConfig
+from trunkline_user.external import service_for
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -31,22 +32,30 @@ _HASHED = ("$2a$", "$2b$", "$2y$", "$argon2")
 
 
 class UserSession(SessionResource):
-    """Sessions of users, who may be found in a table of a database service first."""
+    """Sessions of users, who may come from elsewhere, or be found in a table of a database service first."""
+
+    async def get(self, call: Call, rest: tuple[str, ...]) -> Any:
+        """Answer the current session, or go where the named service logs in."""
+        nothing_below(self, call, rest)
+        service = await service_for(self.app, call)
+        return await (super().get(call, rest) if service is None else service.login(call))
 
     async def post(self, call: Call, rest: tuple[str, ...]) -> Any:
-        """Log in; by the other table where that is on and the request has its fields."""
+        """Log in; by another service or table where that is on and the request has what it takes."""
         nothing_below(self, call, rest)
+        service = await service_for(self.app, call)
+        if service is not None:
+            return await service.login(call)
         config = self.service.config
         if (
             not isinstance(config, UserConfig)
             or not self.app.settings.alternate_auth
             or config.alt_auth_db_service_id is None
-            or call.option("service")
             or call.option(str(config.alt_auth_username_field)) is None
             or call.option(str(config.alt_auth_password_field)) is None
         ):
             return await super().post(call, rest)
-        return await self._open(call, await logged_in(self.app, call, config))
+        return await opened(self.app, call, await logged_in(self.app, call, config))
 
 
 async def logged_in(app: App, call: Call, config: UserConfig) -> User:

@@ -10,6 +10,7 @@ from trunkline import hookimpl
 from trunkline.db import tables
 from trunkline_system.seeding import ensure_service
 from trunkline_user.custom import user_custom
+from trunkline_user.shadow import external_account
 
 if TYPE_CHECKING:
     from trunkline.app import App
@@ -23,5 +24,5 @@ def seed(app: App) -> None:
 
 @hookimpl
 def register_tables(metadata: sa.MetaData) -> None:
-    """Bring the table of what users keep."""
-    tables.add_to(metadata, user_custom)
+    """Bring the tables of what users keep and of who comes from where."""
+    tables.add_to(metadata, user_custom, external_account)

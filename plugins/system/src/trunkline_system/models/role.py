@@ -86,6 +86,18 @@ def _checked_response(entries: Any) -> list[dict[str, Any]]:
     return [{key: one[key] for key in ("name", "action", "value") if one.get(key) is not None} for one in entries]
 
 
+class RoleAdldap(Model):
+    """The group of a directory whose members get a role."""
+
+    table = sa.Table(
+        "role_adldap",
+        sa.MetaData(),
+        sa.Column("role_id", sa.Integer, sa.ForeignKey(tables.role.c.id, ondelete="CASCADE"), primary_key=True),
+        sa.Column("dn", sa.String(1000), nullable=False),
+    )
+    key = "role_id"
+
+
 class Role(Model):
     """A role."""
 
@@ -128,6 +140,7 @@ Role.relations = {
     "role_service_access_by_role_id": Relation("has_many", lambda: RoleServiceAccess, "role_id"),
     "lookup_by_role_id": Relation("has_many", _lookup, "role_id"),
     "user_to_app_to_role_by_role_id": Relation("has_many", _assignment, "role_id"),
+    "role_adldap_by_role_id": Relation("has_one", lambda: RoleAdldap, "role_id"),
     "app_by_role_id": Relation("has_many", _app, "role_id"),
     "service_by_role_service_access": Relation(
         "many_many", _service, "role_id", tables.role_service_access, "service_id"
