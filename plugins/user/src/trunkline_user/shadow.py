@@ -58,15 +58,18 @@ def user_of(service: ExternalService, call: Call, identity: Identity) -> User | 
 
 def _as_due(connection: sa.Connection, service: ExternalService, identity: Identity) -> User | None:
     """Answer the account if it is known by its subject and has the roles that it should have."""
-    user = _linked(connection, service, identity)
+    user = _linked(connection, service, identity.subject)
     return user if user is not None and user.assignments == _due(connection, service, identity, user) else None
 
 
-def _linked(connection: sa.Connection, service: ExternalService, identity: Identity) -> User | None:
+def linked_user(service: ExternalService, subject: str) -> User | None:
+    """Answer the account of somebody who has logged in before; blocks."""
+    return service.app.database.read(lambda connection: _linked(connection, service, subject))
+
+
+def _linked(connection: sa.Connection, service: ExternalService, subject: str) -> User | None:
     link = external_account.c
-    query = sa.select(link.user_id).where(
-        link.service_id == service.record.id, link.subject_digest == _digest(identity.subject)
-    )
+    query = sa.select(link.user_id).where(link.service_id == service.record.id, link.subject_digest == _digest(subject))
     known = connection.scalar(query)
     return read_user(connection, tables.user.c.id == known) if known is not None else None
 
@@ -77,7 +80,7 @@ def _digest(subject: str) -> str:
 
 def _made(connection: sa.Connection, service: ExternalService, call: Call, identity: Identity) -> User | None:
     """Find or make the account, remember whose it is, and assign roles."""
-    user = _linked(connection, service, identity)
+    user = _linked(connection, service, identity.subject)
     if user is None:
         user = _same_address(connection, service, identity) or _new(connection, service, call, identity)
         if user is None:
