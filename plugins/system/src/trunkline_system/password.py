@@ -24,6 +24,11 @@ from trunkline_system.session import nothing_below
 _NO_MATCH = "The password supplied does not match."
 
 
+def _is_elsewhere(row: Row) -> bool:
+    """Say whether somebody logs in elsewhere only: what stands here as the address is not where mail is read."""
+    return row["password"] is None and any(row[one] for one in ("adldap", "oauth_provider", "saml"))
+
+
 class PasswordResource(Resource):
     """The password of the caller, or of somebody who can prove to be its owner."""
 
@@ -70,7 +75,7 @@ class PasswordResource(Resource):
                 "No security question found or email confirmation available for this user. "
                 "Please contact your administrator."
             )
-        if row is not None:
+        if row is not None and not _is_elsewhere(row):
             Outbox.of(self.app).later(self._mail(service, row))
         return {"success": True}
 

@@ -124,11 +124,11 @@ def _address(service: ExternalService, identity: Identity) -> str | None:
 def _new(connection: sa.Connection, service: ExternalService, call: Call, identity: Identity) -> User | None:
     if not service.takes_new_users:
         return None
-    plain = _PLAIN.fullmatch(identity.subject)
-    own = f"{identity.subject if plain else _digest(identity.subject)[:24]}+{service.name}"
-    address = _address(service, identity)
-    if address is None or _is_taken(connection, "email", address):
-        address = f"{own}@{service.name}.com"
+    # The digest is last, since addresses that differ by their case only are one here, but names there are not.
+    names = [identity.subject] if _PLAIN.fullmatch(identity.subject) else []
+    own = [f"{one}+{service.name}@{service.name}.com" for one in (*names, _digest(identity.subject)[:24])]
+    usual = [one for one in (_address(service, identity), *own) if one is not None]
+    address = next((one for one in usual if not _is_taken(connection, "email", one)), usual[-1])
     username = f"{identity.username}+{service.name}" if identity.username else address
     if len(username) > _MOST_CHARACTERS or _BLANK.search(username) or _is_taken(connection, "username", username):
         username = address

@@ -64,6 +64,33 @@
     await show();
   };
 
+  // Services by which users log in elsewhere and come back to this page.
+  const offerLogins = async () => {
+    const { oauth = [], saml = [] } = (await read("system/environment")).authentication;
+    const links = [...oauth, ...saml].map((one) => {
+      const link = document.createElement("a");
+      const join = one.path.includes("?") ? "&" : "?";
+      link.href = `${api}/${one.path}${join}redirect=${encodeURIComponent(location.pathname)}`;
+      link.textContent = `Log in with ${one.label || one.name}`;
+      return link;
+    });
+    byId("logins").replaceChildren(...links);
+  };
+
+  // Whoever comes back from there has the session in the address, where it must not stay.
+  const comeBack = async () => {
+    const query = new URLSearchParams(location.search);
+    const token = query.get("session_token");
+    const error = query.get("error");
+    if (!token && !error) return;
+    history.replaceState(null, "", location.pathname);
+    if (error) throw new Error(error);
+    state.headers = { "X-DreamFactory-Session-Token": token };
+    const { name } = await read("user/session");
+    byId("logins").replaceChildren();
+    say(`Logged in as ${name}. An API key says for which app.`);
+  };
+
   const attempt = (work) => async (event) => {
     event.preventDefault();
     say("One moment …");
@@ -77,7 +104,10 @@
   byId("credentials").addEventListener("submit", attempt(async () => {
     const key = byId("key").value.trim();
     const email = byId("email").value.trim();
-    state.headers = key ? { "X-DreamFactory-API-Key": key } : {};
+    // A login elsewhere stays, whatever key is used with it.
+    const known = email ? undefined : state.headers["X-DreamFactory-Session-Token"];
+    state.headers = known ? { "X-DreamFactory-Session-Token": known } : {};
+    if (key) state.headers["X-DreamFactory-API-Key"] = key;
     if (email) {
       const token = await logIn(email, byId("password").value);
       state.headers["X-DreamFactory-Session-Token"] = token;
@@ -88,4 +118,5 @@
   byId("service").addEventListener("change", attempt(show));
   // Whoever is quicker than this script must not send the form into nowhere.
   byId("use").disabled = false;
+  offerLogins().then(comeBack).catch((error) => say(error.message, true));
 })();
