@@ -24,7 +24,7 @@ PATIENCE = 60.0
 # Where the servers are, with the fixtures that start them.
 pytest_plugins = [
     "databases", "object_servers", "transfer_servers", "web_servers", "swift_servers", "brokers", "cache_servers",
-    "remote_servers",
+    "directory_servers", "remote_servers", "identity_servers", "saml_servers", "document_servers", "mongo_servers",
 ]  # fmt: skip
 
 
