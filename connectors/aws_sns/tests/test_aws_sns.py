@@ -59,6 +59,11 @@ class TestAwsSns(ServiceSuite):
         found = told(gateway.admin.get(f"/{service}"))["resource"]
         assert [one["name"] for one in found] == ["topic", "subscription", "app", "endpoint"]
 
+    def test_the_document_tells_of_the_calls(self, gateway: Gateway, service: str) -> None:
+        paths = gateway.admin.get(f"/{service}/_spec").json()["paths"]
+        assert {"/", "/topic/{name}", "/subscription/{name}", "/app/{name}/endpoint", "/endpoint/{name}"} <= set(paths)
+        assert {"get", "post"} <= set(paths["/topic"])
+
     def test_topics_come_and_go(self, ask: Client, service: str, topic: str) -> None:
         (arn,) = [
             one["TopicArn"] for one in told(ask.get(f"/{service}/topic"))["resource"] if one["TopicArn"].endswith(topic)

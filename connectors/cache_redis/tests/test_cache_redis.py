@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from cache_servers import Redis
 from cache_stories import dies_and_comes_back, shared
+from directory_servers import certificates
+from servers import serving
 
 from trunkline.cache import SharedCache, open_cache
 from trunkline.errors import BadGateway, GatewayTimeout
@@ -145,3 +148,38 @@ def test_a_gateway_runs_on_it(redis_server: Any, tmp_path: Path) -> None:
         assert client.get("/system/environment").status_code == 200
         assert client.delete("/system/admin/session").status_code == 200
         assert client.get("/system/environment").status_code in (401, 403)
+
+
+class TlsRedis(Redis):
+    """Redis that listens with TLS only, by a certificate that a test authority has signed."""
+
+    def prepare(self) -> None:
+        certificates(self.folder, "127.0.0.1")
+        for one in ("cert.pem", "key.pem"):
+            shutil.chown(self.folder / one, self.account, self.account)
+
+    def command(self) -> list[str]:
+        at = self.folder
+        return [
+            *super().command(), "--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no",
+            *("--tls-cert-file", f"{at}/cert.pem", "--tls-key-file", f"{at}/key.pem"),
+            *("--tls-ca-cert-file", f"{at}/ca.pem"),
+        ]  # fmt: skip
+
+
+def test_tls_is_used_and_certificates_are_checked(fresh_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority that the system does not know, one that it knows, and no TLS where the server wants it."""
+    with serving(TlsRedis) as server:
+        made = {**server.new_config(), "options": {"scheme": "tls", "timeout": 2, "read_write_timeout": 2}}
+        fresh_gateway.create_service(
+            "plain", "cache_redis", {**made, "options": {"timeout": 2, "read_write_timeout": 2}}
+        )
+        fresh_gateway.create_service("unknown", "cache_redis", made)
+        for name in ("plain", "unknown"):
+            reply = fresh_gateway.admin.put(f"/{name}/a", json=1)
+            assert reply.status_code in (502, 503), reply.text
+            assert str(server.port) not in reply.text
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.folder / "ca.pem"))
+        fresh_gateway.create_service("known", "cache_redis", made)
+        assert fresh_gateway.admin.put("/known/a", json=1).status_code == 200
+        assert fresh_gateway.admin.get("/known/a").json() == 1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Server
+from brokers import Mosquitto
+from directory_servers import certificates
+from servers import Server, serving
 
 from trunkline.testing import Gateway
 from trunkline_messaging.testing import MessagingSuite, Table, until
@@ -103,3 +107,32 @@ def test_which_filters_overlap(one: str, other: str, both: bool) -> None:
 )
 def test_which_topics_a_filter_stands_for(one: str, topic: str, fits: bool) -> None:
     assert topics.matches(one, topic) == fits
+
+
+class TlsMosquitto(Mosquitto):
+    """Mosquitto that listens with TLS only, by a certificate that a test authority has signed."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        certificates(self.folder, "127.0.0.1")
+        for one in ("cert.pem", "key.pem"):
+            shutil.chown(self.folder / one, self.account, self.account)
+        settings = self.folder / "m.conf"
+        begin, rest = settings.read_text().split("\n", 1)
+        settings.write_text(f"{begin}\ncertfile {self.folder}/cert.pem\nkeyfile {self.folder}/key.pem\n{rest}")
+
+
+def test_tls_is_used_and_certificates_are_checked(fresh_gateway: Gateway, tmp_path: Path) -> None:
+    """By the authorities of a file or a folder; no others, and no way round where the server wants TLS."""
+    with serving(TlsMosquitto) as server:
+        authority = server.folder / "ca.pem"
+        for name, config, status in (
+            ("plain", {}, (502, 503, 504)),
+            ("unknown", {"use_tls": True, "capath": "/etc/ssl/certs"}, (502,)),
+            ("known", {"use_tls": True, "capath": str(authority)}, (200,)),
+            ("missing", {"use_tls": True, "capath": str(tmp_path / "none.pem")}, (502,)),
+        ):
+            fresh_gateway.create_service(name, "mqtt", {**server.new_config(), **config, "timeout": 3})
+            reply = fresh_gateway.admin.post(f"/{name}/pub", json={"topic": "a", "message": "x"})
+            assert reply.status_code in status, (name, reply.text)
+            assert str(tmp_path) not in reply.text

@@ -87,6 +87,8 @@ class Connection(aiomqtt.Client):
             raise _refusal(error.rc) from error
         except aiomqtt.MqttError as error:
             self.cut()
+            if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+                raise BadGateway("The broker's certificate is not trusted.") from error
             raise (too_slow() if "timed out" in str(error) else unavailable()) from error
         except ValueError as error:
             raise BadGateway("The broker cannot be used as it is configured.") from error
@@ -190,14 +192,24 @@ async def connected(config: MqttConfig, *, listens: bool, clean: bool = True) ->
     return connection
 
 
+class _Closing(ssl.SSLSocket):
+    """Closes itself when it cannot be trusted, which the driver leaves to the collector of garbage."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _tls(capath: str | None) -> ssl.SSLContext:
     """Trust the authorities of a folder or file, else those of the system."""
     place = Path(capath) if capath else None
+    folder, file = (str(place), None) if place is not None and place.is_dir() else (None, place and str(place))
     try:
-        if place is None:
-            return ssl.create_default_context()
-        if place.is_dir():
-            return ssl.create_default_context(capath=str(place))
-        return ssl.create_default_context(cafile=str(place))
+        context = ssl.create_default_context(capath=folder, cafile=file)
+        context.sslsocket_class = _Closing
+        return context
     except (OSError, ssl.SSLError) as error:
         raise BadGateway("The certificates of the authorities cannot be read.") from error

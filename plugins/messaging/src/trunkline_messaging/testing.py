@@ -126,6 +126,14 @@ class MessagingSuite(ServiceSuite):
         self.publish(gateway, name, place, "ready")
         until(lambda: "ready" in table.messages())
 
+    def test_the_document_tells_of_the_calls(self, gateway: Gateway, service: str) -> None:
+        """So do the tools of assistants, which are made of the same."""
+        paths = gateway.admin.get(f"/{service}/_spec").json()["paths"]
+        told = {path: sorted(verb for verb in paths[path] if verb != "parameters") for path in paths}
+        assert told == {"/": ["get"], "/pub": ["post"], "/sub": ["delete", "get", "post"]}
+        body = paths["/pub"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert "message" in str(gateway.admin.get(f"/{service}/_spec").json()["components"]) + str(body)
+
     def test_the_root_lists_both_resources(self, gateway: Gateway, service: str) -> None:
         assert gateway.admin.get(f"/{service}").json() == {"resource": [{"name": "pub"}, {"name": "sub"}]}
 

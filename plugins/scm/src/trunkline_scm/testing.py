@@ -7,7 +7,9 @@ that has a folder and a file in it, a file of bytes, a branch with a slash in it
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -171,3 +173,29 @@ class ScmSuite(ServiceSuite):
                 told = message(gateway.admin.get(f"/{self.service_type}_{name}/_repo"), status)
                 assert time.monotonic() - started < 5
                 assert str(port) not in told
+
+    @pytest.mark.parametrize(("status", "content"), [(200, b"<html>"), (200, b""), (404, b"<html>"), (302, b"{}")])
+    def test_a_server_that_is_no_such_api_is_told(
+        self, gateway: Gateway, config: dict[str, Any], status: int, content: bytes
+    ) -> None:
+        """A page where JSON is due, as a proxy or a wrong address answers."""
+        head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
+
+        def answer(server: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    with server.accept()[0] as one:
+                        one.recv(65536)
+                        one.sendall(head + content)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=answer, args=(server,))
+            thread.start()
+            name = f"{self.service_type}_page{status}{len(content)}"
+            here = {**config, self.address: f"http://127.0.0.1:{server.getsockname()[1]}/api"}
+            gateway.create_service(name, self.service_type, here)
+            reply = gateway.admin.get(f"/{name}/_repo")
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        assert reply.status_code == (404 if status == 404 else 502), reply.text
+        assert "127.0.0.1" not in reply.text
