@@ -72,6 +72,8 @@ class App:
         """Build the ASGI application: plugins' middleware, then ``/api``, then plugins' routes."""
         routes = [route for found in self.plugins.hook.register_routes(app=self) for route in found]
         others = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found, TrunklineError: _told})
+        # What is not there is a 404, and no redirect to the same with a slash at the end, by whatever Host was sent.
+        others.router.redirect_slashes = False
         assembled: ASGIApp = Edge(self, others)
         for wrap, arguments in self.plugins.callers("wrap_asgi"):
             given = {"app": self, "inner": assembled}

@@ -47,6 +47,27 @@ class TestRoles:
         plain = create_one(admin, "/system/role", name="unveiled", **{ROWS: [ROW]})
         assert plain[ROWS][0]["response_filters"] == []
 
+    def test_a_role_may_be_that_of_a_group(self, admin: Client) -> None:
+        """A has-one relation: written over, left alone where it is not named, deleted where it is empty."""
+        group = "role_adldap_by_role_id"
+        role = create_one(admin, "/system/role", name="grouped", **{group: {"dn": "CN=staff,DC=example,DC=org"}})
+        path = f"/system/role/{role['id']}"
+
+        def told() -> Any:
+            return read(admin, path, related=group)[group]
+
+        assert told() == role[group] == {"role_id": role["id"], "dn": "CN=staff,DC=example,DC=org"}
+        assert admin.patch(path, json={group: {"dn": "CN=crew,DC=example,DC=org"}}).status_code == 200
+        assert admin.patch(path, json={"description": "x"}).status_code == 200
+        assert told()["dn"] == "CN=crew,DC=example,DC=org"
+        refused(admin.patch(path, json={group: {"dn": ""}}), 400, "dn field is required")
+        refused(admin.patch(path, json={group: ["x"]}), 400, "must be supplied as object")
+        assert admin.patch(path, json={group: {}}).status_code == 200
+        assert told() is None
+        other = create_one(admin, "/system/role", name="regrouped", **{group: {"dn": "CN=a", "role_id": role["id"]}})
+        assert other[group]["role_id"] == other["id"]
+        assert admin.delete(f"/system/role/{other['id']}").status_code == 200
+
     def test_filters_are_kept_as_a_list(self, admin: Client) -> None:
         filters = [
             {"name": "region", "operator": "=", "value": "{user.id}"},
