@@ -15,6 +15,16 @@ class TestAzureAd(LoginSuite):
 
     service_type = "oauth_azure_ad"
     has_unverified = False
+    fields = (
+        "default_role",
+        "client_id",
+        "client_secret",
+        "redirect_url",
+        "icon_class",
+        "tenant_id",
+        "resource",
+        "app_role_map",
+    )
 
     @pytest.fixture
     def config(self, oidc_provider: Any, profiles: Any) -> dict[str, Any]:

@@ -16,6 +16,10 @@ class TestGoogle(LoginSuite):
     """The suite, by addresses of this machine."""
 
     service_type = "oauth_google"
+    fields = (
+        *("default_role", "client_id", "client_secret", "redirect_url", "icon_class", "custom_provider"),
+        *("allow_new_users", "map_group_to_role", "app_role_map", "group_role_map"),
+    )
 
     @pytest.fixture
     def config(self, oidc_provider: Any, profiles: Any) -> dict[str, Any]:

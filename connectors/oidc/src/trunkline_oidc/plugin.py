@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,24 +18,26 @@ from trunkline_oidc.service import Oidc
 if TYPE_CHECKING:
     from trunkline.app import App
     from trunkline.call import Call
+    from trunkline.db.records import ServiceRecord
 
 # How the tokens of this gateway begin.
 _SESSION = urlsafe_b64encode(b'{"typ":"JWT","alg":"HS256"}').decode().rstrip("=") + "."
 
 
 @hookimpl
-async def authenticate(app: App, call: Call) -> Caller | None:
+def authenticate(app: App, call: Call) -> Awaitable[Caller | None] | None:
     """Answer the caller of a provider's token; None for all other tokens, our own above all."""
     token = token_of(call)
     # Sessions come with nearly every request, and are told at a glance.
     if token is None or token.startswith(_SESSION) or token.count(".") != 2:
         return None
-    snapshot = app.directory.snapshot
-    records = [one for one in snapshot.services.values() if one.type == "oidc" and one.is_active]
-    if not records or peeked(token).get("iss") is None:
-        return None
+    records = [one for one in app.directory.snapshot.services.values() if one.type == "oidc" and one.is_active]
+    return _caller(app, call, token, records) if records and peeked(token).get("iss") is not None else None
+
+
+async def _caller(app: App, call: Call, token: str, records: Sequence[ServiceRecord]) -> Caller | None:
     api_key = api_key_of(call)
-    record = snapshot.apps.get(digest_of(api_key)) if api_key else None
+    record = app.directory.snapshot.apps.get(digest_of(api_key)) if api_key else None
     if record is not None and not record.is_active:
         return None
     known = Caller(app=record, key_sent=bool(api_key), token_sent=True, requestor=call.requestor)

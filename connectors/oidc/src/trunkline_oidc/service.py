@@ -79,8 +79,10 @@ class OidcConfig(ClientConfig):
             missing = [name for name in ("auth_endpoint", "token_endpoint") if not getattr(self, name)]
             if missing:
                 raise ValueError(f"Without discovery_document these are required: {', '.join(missing)}")
-            if (self.validate_id_token or self.accept_tokens) and not self.jwks_uri:
+            if self.validate_id_token and not self.jwks_uri:
                 raise ValueError("Without discovery_document jwks_uri is required to check tokens.")
+            if self.accept_tokens:
+                raise ValueError("accept_tokens needs discovery_document, which says who issues them.")
         return self
 
 

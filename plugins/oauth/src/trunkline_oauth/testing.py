@@ -78,6 +78,11 @@ class LoginSuite(ServiceSuite):
 
     #: Whether the provider tells of addresses that it has verified them.
     tells_verified: ClassVar[bool] = True
+    #: The first fields of the form, as forms have always had them.
+    fields: ClassVar[tuple[str, ...]] = (
+        *("default_role", "client_id", "client_secret", "redirect_url", "icon_class", "custom_provider"),
+        *("allow_new_users", "app_role_map"),
+    )
     #: Whether it has addresses that are not verified.
     has_unverified: ClassVar[bool] = True
 
@@ -337,6 +342,20 @@ class LoginSuite(ServiceSuite):
         (mine,) = [one for one in listed if one["name"] == service]
         assert mine["path"] == f"user/session?service={service}"
         assert mine["type"] == self.service_type
+
+    def test_the_form_has_the_known_fields_first(self, gateway: Gateway) -> None:
+        """Connectors 13.1."""
+        entries = gateway.app.registry.load(self.service_type).config_class().schema_entries()
+        assert tuple(one["name"] for one in entries)[: len(self.fields)] == self.fields
+
+    @pytest.mark.parametrize("address", ["", "ftp://x/", "javascript:alert(1)", "/path", "https://"])
+    def test_addresses_in_the_configuration_are_checked(
+        self, gateway: Gateway, config: dict[str, Any], address: str
+    ) -> None:
+        record = {"name": "bad", "type": self.service_type, "config": {**config, "redirect_url": address}}
+        told = gateway.admin.post("/system/service", json={"resource": [record]})
+        assert told.status_code == 400
+        assert "redirect_url" in told.text
 
     def test_the_root_lists_its_resource(self, gateway: Gateway, service: str) -> None:
         assert gateway.admin.get(f"/{service}").json() == {"resource": [{"name": "sso"}]}
