@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import secrets
 import socket
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from servers import Server, serving
+
+from trunkline.testing import Client, Gateway
 
 
 class Secantus(Server):
@@ -67,3 +70,61 @@ def lone_secantus() -> Iterator[Server]:
     """One without transactions."""
     with serving(LoneSecantus) as server:
         yield server
+
+
+# The id of a team in the documents below.
+TEAM = "65a1b2c3d4e5f60718293a4b"
+TUNNEL = {"X-HTTP-Method": "GET"}
+
+
+def people() -> list[dict[str, Any]]:
+    """Make documents of several shapes."""
+    from bson import Decimal128, ObjectId
+
+    return [
+        {
+            "name": "Ann",
+            "age": 31,
+            "tags": ["a", "b"],
+            "address": {"city": "Bern", "zip": "3000"},
+            "team": ObjectId(TEAM),
+        },
+        {"name": "Bob", "age": 45, "tags": [], "address": {"city": "Rome"}, "since": dt.datetime(2024, 1, 2, 3, 4, 5)},
+        {"name": "Cy", "age": None, "nick": "1.5", "items": [{"n": 1, "ok": True}, {"n": 5, "ok": False}]},
+        {"name": "Dee", "age": "45", "address": {"city": "bern"}, "price": Decimal128("9.90")},
+    ]  # fmt: skip
+
+
+class Place:
+    """A collection ``people`` that nobody declared, behind a service and beside it."""
+
+    def __init__(self, gateway: Gateway, config: dict[str, Any]) -> None:
+        self.gateway = gateway
+        self.name = config["database"]
+        import pymongo
+
+        self.native = pymongo.MongoClient[dict[str, Any]](config["host"], config["port"])[self.name]
+        self.id = gateway.create_service(self.name, "mongodb", config)["id"]
+        self.client = gateway.admin
+
+    def path(self, *parts: object) -> str:
+        return "/".join((f"/{self.name}/_table", *(str(one) for one in parts)))
+
+    def rows(self, table: str = "people", client: Client | None = None, **params: Any) -> list[dict[str, Any]]:
+        reply = (client or self.client).post(self.path(table), json=params, headers=TUNNEL)
+        assert reply.status_code == 200, reply.text
+        found: list[dict[str, Any]] = reply.json()["resource"]
+        return found
+
+    def names(self, **params: Any) -> list[str]:
+        return [one["name"] for one in self.rows(**{"fields": "name", "order": "name", **params})]
+
+
+@pytest.fixture
+def mongo_place(gateway: Gateway, secantus: Server) -> Iterator[Place]:
+    made = Place(gateway, secantus.new_config())
+    made.native.people.insert_many(people())
+    for name in ("things", "ids"):
+        made.native.create_collection(name)
+    yield made
+    made.native.client.close()

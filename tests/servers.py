@@ -25,6 +25,7 @@ PATIENCE = 60.0
 pytest_plugins = [
     "databases", "object_servers", "transfer_servers", "web_servers", "swift_servers", "brokers", "cache_servers",
     "directory_servers", "remote_servers", "identity_servers", "saml_servers", "document_servers", "mongo_servers",
+    "couch_servers",
 ]  # fmt: skip
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import embedded, files, messaging, postgresql
+from bench import embedded, files, messaging, mongodb, postgresql
 from bench.stand import SERVERS
 
 
 def main() -> int:
     """Run the parts that are named, else all; the exit status says whether every target holds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["sqlite", "postgresql", "files", "messaging", []], default=[])
+    parser.add_argument(
+        "parts", nargs="*", choices=["sqlite", "postgresql", "files", "messaging", "mongodb", []], default=[]
+    )
     parser.add_argument("--server", choices=list(SERVERS), default="hypercorn")
     parser.add_argument("--case", action="append", default=[], help="measure only this case of PostgreSQL")
     given = parser.parse_args()
@@ -28,6 +30,8 @@ def main() -> int:
         results.append(files.main(given.server))
     if "messaging" in (given.parts or ["messaging"]):
         results.append(messaging.main(given.server))
+    if "mongodb" in (given.parts or ["mongodb"]):
+        results.append(mongodb.main(given.server))
     return int(not all(results))
 
 

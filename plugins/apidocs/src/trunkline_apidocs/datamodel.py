@@ -70,7 +70,7 @@ async def _readable(service: DatabaseService, caller: Caller) -> list[Table]:
 async def _table(service: DatabaseService, caller: Caller, table: Table, *, stock: bool) -> dict[str, Any]:
     component = f"_table/{table.key.lower()}"
     veil = veil_of(service, Call("GET", service.name, ("_table", table.key), caller=caller), table, component)
-    columns = [one for one in table.readable if veil is None or one not in veil.hidden]
+    columns = [one for one in table.readable if veil is None or not veil.hides(one)]
     told: dict[str, Any] = {"columns": [_column(one) for one in columns]}
     ask = _Asking(service, caller, table)
     if stock or (count := await ask({"count_only": "true"})) is None:
@@ -79,7 +79,7 @@ async def _table(service: DatabaseService, caller: Caller, table: Table, *, stoc
     told["sample_data"] = ((await ask({"limit": _SAMPLES})) or {}).get("resource", [])
     values = {}
     for column in columns if 0 < count <= _MOST_ROWS else ():
-        plain = column.type in _TEXTS and not column.is_virtual and (veil is None or column not in veil.covered)
+        plain = column.type in _TEXTS and not column.is_virtual and (veil is None or not veil.covers(column))
         if plain and (found := await ask.values(column)):
             values[column.key] = found
     return {**told, "enum_values": values}

@@ -95,7 +95,8 @@ async def _change_now(target: Target, one: Change) -> None:
     """Change one record: in one statement where that does it, else in a transaction."""
     prepared = one.prepared or Prepared()
     writer = Writer(target, target.service.store)
-    looks_again = writer.touches_filter(prepared.values) and not writer.checks
+    looks_again = (prepared.is_whole and target.rows is not None) or writer.touches_filter(prepared.values)
+    looks_again = looks_again and not writer.checks
     if prepared.nested or looks_again or upsert.allowed(target):
         async with target.service.store.transaction() as transaction:
             await _change_in(target, transaction, one)
@@ -122,12 +123,13 @@ async def _change_matching(target: Target, reply: Reply, record: Any) -> list[Ro
             prepared.values.pop(column.name, None)
     identity = target.identity or target.table.stored
     async with target.service.store.transaction() as transaction:
-        plan = Select(target.table, identity, target.where(), target.natural_order(), lock=True)
+        plan = Select(target.table, identity, target.where(), target.key_order(), lock=True)
         found = await transaction.select(plan)
         keys = [tuple(row[column.key] for column in identity) for row in found]
         writer = Writer(target, transaction)
         for part in parts(target, keys):
-            await writer.change(among(identity, part), prepared.values)
+            change = writer.replace if prepared.is_whole else writer.change
+            await change(among(identity, part), prepared.values)
     if target.identity:
         return await reply.rows(keys)
     names = {target.table.by_real_name[name].key: value for name, value in prepared.values.items()}
@@ -148,9 +150,20 @@ def _change_to(target: Target, identifier: Any, record: Any, shown: Any) -> Chan
 
 def _to_change(target: Target, record: Any) -> Prepared:
     """Check a record for a change: what identifies it is not changed (database-api 9.3)."""
+    if target.verb == "PUT" and target.table.is_open:
+        return _whole(target, record)
     prepared = prepare(target, record, creating=False)
     for column in target.identity:
         prepared.values.pop(column.name, None)
+    return prepared
+
+
+def _whole(target: Target, record: Any) -> Prepared:
+    """Check a record that is to stand in the place of the one that is there (database-api 20)."""
+    prepared = prepare(target, record, creating=True, keyless=True)
+    for column in {*target.identity, *target.table.primary_key}:
+        prepared.values.pop(column.name, None)
+    prepared.is_whole = True
     return prepared
 
 

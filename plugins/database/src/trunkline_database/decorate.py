@@ -30,9 +30,12 @@ def _columns(table: Table, known: Mapping[str, Words]) -> Iterator[Column]:
     for column in table.columns:
         words = known.get(column.name)
         yield column if words is None else _column(column, words)
+    own = {one.name for one in table.columns}
     for name, words in known.items():
-        if words.get("is_virtual") and name not in table.by_real_name:
+        if words.get("is_virtual") and name not in own:
             yield _column(Column(name, "string", ""), words, is_virtual=True)
+        elif table.is_open and name not in own:
+            yield _column(Column(name, "string", "", is_open=True), words)
 
 
 def _column(column: Column, words: Words, **more: Any) -> Column:

@@ -90,7 +90,7 @@ async def _delete_matching(target: Target, columns: tuple[Column, ...]) -> list[
     identity = target.table.primary_key or target.table.stored
     everything = tuple(dict.fromkeys((*columns, *identity)))
     async with target.service.store.transaction() as transaction:
-        plan = Select(target.table, everything, target.where(), target.natural_order(), lock=True)
+        plan = Select(target.table, everything, target.where(), target.key_order(), lock=True)
         found = await transaction.select(plan)
         if not target.table.primary_key and found:
             # Rows of a table without a key cannot be told apart, so what matches goes, within the same transaction.

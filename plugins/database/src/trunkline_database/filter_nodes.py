@@ -15,6 +15,9 @@ Op: t.TypeAlias = t.Literal[
 ]  # fmt: skip
 FunctionName: t.TypeAlias = t.Literal["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "UTC_TIMESTAMP", "UUID"]
 
+# A condition in the engine's own language, which only its ``native_filter`` makes: no text of a filter leads to it.
+Native: t.TypeAlias = t.Literal["matches"]
+
 #: Every accepted spelling of an operator, in lower case with single blanks.
 OPERATORS: t.Final[dict[str, Op]] = {
     **{op: op for op in t.get_args(Op)},
@@ -75,7 +78,7 @@ class Comparison:
     """One test of a field: a tuple for ``in`` (never empty) and ``between`` (two), None for the null tests."""
 
     field: str
-    op: Op
+    op: Op | Native
     value: Value = None
 
 

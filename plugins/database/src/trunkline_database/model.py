@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from trunkline.errors import BadRequest
+from trunkline_database.documents.names import ColumnsByName, can_be_open
 from trunkline_database.validation import Rule, rules_of
 
 ConstraintKind = Literal["PRIMARY KEY", "UNIQUE", "FOREIGN KEY"]
@@ -15,6 +16,7 @@ RelationKind = Literal["belongs_to", "has_many", "has_one", "many_many"]
 # Types that no database has: remembered beside it, and filled in by the server where they say when (12.2, 13.5).
 ON_CREATE = frozenset({"timestamp_on_create", "timestamp_on_update", "user_id_on_create", "user_id_on_update"})
 ON_UPDATE = frozenset({"timestamp_on_update", "user_id_on_update"})
+_MOST_MADE = 1000
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
 
 
@@ -69,6 +71,10 @@ class Column:
     is_aggregate: bool = False
     # The database's own type, where ``type`` is a remembered one.
     own_type: str = ""
+    # Whether nobody declared the column: it takes values of any type, and ``type`` is only what some records show.
+    is_open: bool = False
+    # Whether it stands for all that an open table's records have.
+    is_everything: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -109,7 +115,7 @@ class Column:
             "name": self.name,
             "label": self.label or label_of(self.name),
             "description": self.description,
-            "native": [],
+            "native": {"sampled": True} if self.is_open else [],
             "type": self.type,
             "db_type": self.db_type or None,
             "length": self.length,
@@ -249,9 +255,15 @@ class TableName:
         return self.public or self.name
 
 
+EVERYTHING = Column("*", "json", "", is_open=True, is_everything=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table or view with everything that requests need to know of it."""
+    """One table or view with everything that requests need to know of it.
+
+    An open one has records of any shape: besides its columns it takes any name, also a path with dots.
+    """
 
     identity: TableName
     columns: tuple[Column, ...]
@@ -262,7 +274,11 @@ class Table:
     plural: str = ""
     description: str | None = None
     name_field: str | None = None
+    is_open: bool = False
+    # What comes along wherever the key of an open table does.
+    companions: tuple[Column, ...] = ()
     primary_key: tuple[Column, ...] = field(init=False)
+    _made: dict[str, Column] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "primary_key", tuple(one for one in self.columns if one.is_primary_key))
@@ -290,7 +306,7 @@ class Table:
     @cached_property
     def by_real_name(self) -> dict[str, Column]:
         """The columns by their own names, as plans spell them."""
-        return {one.name: one for one in self.columns}
+        return ColumnsByName(self)
 
     @cached_property
     def stored(self) -> tuple[Column, ...]:
@@ -300,6 +316,8 @@ class Table:
     @cached_property
     def readable(self) -> tuple[Column, ...]:
         """The columns that reads answer unless asked otherwise: no aggregates, nor what has no value (14.3)."""
+        if self.is_open:
+            return (EVERYTHING,)
         return tuple(one for one in self.columns if one.is_readable and not one.is_aggregate)
 
     @cached_property
@@ -323,12 +341,29 @@ class Table:
         return {one.key.lower(): one for one in self.relations}
 
     def column(self, name: str) -> Column | None:
-        """Find a column by the name that a client uses, in any case."""
+        """Find a column by the name that a client uses, in any case; names of open tables have their case."""
+        if self.is_open:
+            known = self.by_name.get(name.strip().lower())
+            return known if known is not None and known.key == name.strip() else self.open_column(name.strip())
         return self.by_name.get(name) or self.by_name.get(name.strip().lower())
+
+    def open_column(self, name: str) -> Column | None:
+        """Answer the column that an open table has under any name that can be one, and always the same."""
+        known = self._made.get(name)
+        if known is not None or not can_be_open(name):
+            return known
+        found = next((one for one in self.columns if one.name == name), None)
+        found = found or Column(name, "string", "", is_open=True)
+        if len(self._made) >= _MOST_MADE:
+            self._made.clear()
+        self._made[name] = found
+        return found
 
     def real_column(self, name: str) -> Column | None:
         """Find a column by its own name, as ``_schema`` has it; in any case unless that is another one."""
         found = self.by_real_name.get(name)
+        if self.is_open:
+            return found or self.open_column(name)
         lowered = name.strip().lower()
         return found or next((one for one in self.columns if one.name.lower() == lowered), None)
 
@@ -351,6 +386,7 @@ class Table:
         return {
             "alias": self.alias,
             **self.listed(),
+            **({"native": {"sampled": True}} if self.is_open else {}),
             "primary_key": [one.name for one in self.primary_key],
             "name_field": self.name_field,
             "field": [one.describe() for one in self.columns],
@@ -358,6 +394,11 @@ class Table:
             "constraints": {one.name: one.describe(self.identity) for one in self.constraints},
             "access": access,
         }
+
+
+def has(columns: Iterable[Column], column: Column) -> bool:
+    """Say whether columns that are read bring this one, too."""
+    return any(one is column or one.is_everything for one in columns)
 
 
 def listed(table: TableName, label: str = "", plural: str = "", description: str | None = None) -> dict[str, Any]:

@@ -40,16 +40,21 @@ class Nest:
     async def change(self, target: Target, key: tuple[Any, ...], prepared: Prepared) -> int:
         """Change a record by its key, with what is nested in it; answers how many rows that were."""
         where = every(target.identity, key)
+        writer = Writer(target, self._rows)
+        change = writer.replace if prepared.is_whole else writer.change
+        if prepared.is_whole:
+            by_name = dict(zip((column.name for column in target.identity), key, strict=True))
+            prepared.values |= {name: by_name[name] for name in by_name.keys() - _names(target.table.primary_key)}
         if not prepared.nested:
-            return await Writer(target, self._rows).change(where, prepared.values)
+            return await change(where, prepared.values)
         # Whether the record is there must be known before its parents are touched.
         plan = Select(target.table, _links(target.table, prepared), target.narrowed(where), limit=1, lock=True)
         found = await self._rows.select(plan)
         if not found:
             return 0
         await self._parents(target, prepared)
-        if prepared.values:
-            await Writer(target, self._rows).change(where, prepared.values)
+        if prepared.values or prepared.is_whole:
+            await change(where, prepared.values)
         given = {target.table.by_real_name[name].key: value for name, value in prepared.values.items()}
         await self._children(target, prepared, found[0] | given)
         return 1
@@ -148,6 +153,10 @@ class Nest:
     async def _other(self, target: Target, table: Table, verb: str) -> Target:
         """Answer another table for writing; raises Forbidden where the caller may not."""
         return await related.related_target(target, target.service, table.name, Query(), verb)
+
+
+def _names(columns: tuple[Column, ...]) -> set[str]:
+    return {column.name for column in columns}
 
 
 def _links(table: Table, prepared: Prepared) -> tuple[Column, ...]:

@@ -17,7 +17,7 @@ from trunkline import json
 from trunkline.errors import BadRequest
 from trunkline_database import types
 from trunkline_database.filters import And, Comparison, Literal, Node, Or
-from trunkline_database.model import Column
+from trunkline_database.model import Column, has
 from trunkline_database.plan import Order, Select, Target
 from trunkline_database.store import Row
 
@@ -33,12 +33,15 @@ class Keyset:
 
     order: tuple[Order, ...]
     signature: str
+    # Whether it is the engine's own order, in which it finds a place by the primary key.
+    is_own: bool = False
 
     @classmethod
     def of(cls, target: Target) -> Keyset:
         """Complete the order asked for by the primary key; raises BadRequest where records would share a place."""
         if target.query.offset:
             raise BadRequest("With 'paging' as keyset there is no 'offset': send 'next_page' as 'page'.")
+        is_own = not target.query.order and target.service.store.own_order
         order = {one.column: _settled(one) for one in target.order()}
         for column in target.table.primary_key:
             order.setdefault(column, Order(column))
@@ -49,10 +52,15 @@ class Keyset:
         ):
             raise BadRequest(f"With 'paging' as keyset, 'order' can not have the field '{unfit}'.")
         words = [(one.column.name, one.descending, one.nulls) for one in order.values()]
-        return cls(tuple(order.values()), blake2b(repr((target.table.name, words)).encode(), digest_size=4).hexdigest())
+        signature = blake2b(repr((target.table.name, words)).encode(), digest_size=4).hexdigest()
+        return cls(tuple(order.values()), signature, is_own)
 
     def applied(self, plan: Select, page: str) -> tuple[Select, tuple[Column, ...]]:
         """Let a plan begin behind a cursor; answers also the columns that are read only to make the next one."""
+        if self.is_own:
+            missing = tuple(one.column for one in self.order if not has(_columns(plan), one.column))
+            last = tuple(self._values(page)) if page else None
+            return replace(plan, order=(), fields=(*plan.fields, *missing), after=last), missing
         where = plan.where
         if page:
             after = _behind(self.order, self._values(page))
@@ -79,6 +87,10 @@ class Keyset:
             return [types.incoming(one.column, value) for one, value in zip(self.order, values, strict=True)]
         except BadRequest:
             raise BadRequest(_BAD_CURSOR) from None
+
+
+def _columns(plan: Select) -> list[Column]:
+    return [one for one in plan.fields if isinstance(one, Column)]
 
 
 def _settled(one: Order) -> Order:

@@ -66,7 +66,7 @@ class Query:
     fields: tuple[str | AggregateField, ...] | None = None
     ids: tuple[Any, ...] | None = None
     ids_given: bool = False
-    filter: str | None = None
+    filter: str | Mapping[str, Any] | None = None
     filter_given: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
@@ -78,6 +78,7 @@ class Query:
     include_schema: bool = False
     related: tuple[str, ...] = ()
     id_field: tuple[str, ...] = ()
+    id_type: str = ""
     proceed: bool = False
     rollback: bool = False
     upsert: bool = False
@@ -211,11 +212,10 @@ def _field(name: str) -> str | AggregateField:
     return AggregateField(function, column)
 
 
-def _read_filter(value: Any) -> str | None:
+def _read_filter(value: Any) -> str | Mapping[str, Any] | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if not isinstance(value, str):
-        # D26: DreamFactory ignores an object here and reads, changes or deletes the whole table.
+    if not isinstance(value, str | dict):
         raise BadFilter("The filter must be text.")
     return value
 
@@ -290,6 +290,7 @@ _READERS: dict[str, tuple[str, Any]] = {
     "include_schema": ("include_schema", truth),
     "related": ("related", names_in),
     "id_field": ("id_field", names_in),
+    "id_type": ("id_type", str),
     "continue": ("proceed", truth),
     "rollback": ("rollback", truth),
     "upsert": ("upsert", truth),

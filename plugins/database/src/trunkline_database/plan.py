@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from trunkline.call import Call
 from trunkline.errors import BadRequest
 from trunkline_database import access, filters, types
+from trunkline_database.documents.shape import nested
+from trunkline_database.documents.veil import OpenVeil
 from trunkline_database.filters import Node
 from trunkline_database.model import Column, Relation, Table
 from trunkline_database.params import AggregateField, OrderField, Query, tuple_of
@@ -65,6 +67,7 @@ class Select:
 
     With ``per``, limit and offset count within each value of that column (or of the junction's parent column); with
     ``via``, each row has the parent's key under ``PARENT`` besides. ``lock`` asks to hold the rows until commit.
+    ``after`` is the primary key of the row behind which to begin, for engines that have an order of their own.
     """
 
     table: Table
@@ -77,6 +80,7 @@ class Select:
     per: Column | None = None
     via: Via | None = None
     lock: bool = False
+    after: tuple[Any, ...] | None = None
 
 
 # The name of the parent's key in rows that came through a junction; no column can be called so.
@@ -102,19 +106,23 @@ class Target:
         return access.row_filter(self.service, self.call, self.table, self.verb, self.component)
 
     @cached_property
-    def veil(self) -> Veil | None:
+    def veil(self) -> Veil | OpenVeil | None:
         """What the caller's role leaves out of replies or masks in them (D33)."""
         return veil_of(self.service, self.call, self.table, self.component)
 
     def covers(self, column: Column) -> bool:
         """Say whether a column may not be asked for, because its values are not for the caller."""
-        return self.veil is not None and column in self.veil.covered
+        return self.veil is not None and self.veil.covers(column)
 
     def seen(self, rows: Iterable[dict[str, Any]]) -> None:
         """Take out of rows that are about to go out what is not for the caller."""
         if self.veil is not None:
+            rows = list(rows)
             for row in rows:
                 self.veil.put_on(row)
+        if self.table.is_open:
+            for row in rows:
+                nested(row, self.table.relations_by_name)
 
     @cached_property
     def identity(self) -> tuple[Column, ...]:
@@ -135,7 +143,7 @@ class Target:
     def key(self, value: Any) -> tuple[Any, ...]:
         """Type one identifier: a scalar, a tuple, a text such as ``(1,a)``, or an object with the columns."""
         columns = self.demand_identity()
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not (value and all(str(name).startswith("$") for name in value)):
             value = self._key_in(value, columns)
         elif len(columns) > 1 and isinstance(value, str):
             value = tuple_of(value)
@@ -143,7 +151,12 @@ class Target:
         if len(parts) != len(columns):
             names = ", ".join(one.key for one in columns)
             raise BadRequest(f"An identifier of '{self.table.name}' needs values for: {names}.")
-        return tuple(_key_part(column, one) for column, one in zip(columns, parts, strict=True))
+        return tuple(self._key_part(column, one) for column, one in zip(columns, parts, strict=True))
+
+    def _key_part(self, column: Column, value: Any) -> Any:
+        if column.is_open:
+            return self.service.store.identifier(column, value, self.query.id_type)
+        return _key_part(column, value)
 
     def _key_in(self, record: dict[str, Any], columns: tuple[Column, ...]) -> tuple[Any, ...]:
         by_name = {str(name).lower(): one for name, one in record.items()}
@@ -159,7 +172,7 @@ class Target:
         if asked is None:
             asked = ("*",) if default == "all" else ()
         if not asked:
-            return self._shown(self.identity or self.table.stored)
+            return self._shown((*(self.identity or self.table.stored), *self.table.companions))
         if asked == ("*",):
             return self._shown(self.table.readable)
         found: dict[Column | Aggregate, None] = {}
@@ -173,10 +186,14 @@ class Target:
                 if not self._shown((column,)):
                     raise BadRequest(f"Invalid field requested: {one.strip()[:128]}")
                 found[column] = None
+        if self.table.is_open and not self.query.group and not any(map(is_aggregate, found)):
+            # What identifies a document always comes along (database-api 20.1).
+            along = self._shown((*self.table.primary_key, *self.table.companions))
+            return tuple({**dict.fromkeys(along), **found})
         return tuple(found)
 
     def _shown(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        return columns if self.veil is None else tuple(one for one in columns if one not in self.veil.hidden)
+        return columns if self.veil is None else tuple(one for one in columns if not self.veil.hides(one))
 
     def columns(self, default: Literal["all", "key"] = "all") -> tuple[Column, ...]:
         """Answer the output fields where aggregates make no sense; raises BadRequest for those."""
@@ -191,7 +208,7 @@ class Target:
         column = self.table.column(asked.column)
         if column is None or column.is_virtual or self.covers(column):
             raise BadRequest(f"Invalid field requested: {asked.function.upper()}({asked.column[:128]})")
-        if asked.function in ("sum", "avg") and column.type not in types.NUMBERS:
+        if asked.function in ("sum", "avg") and not (column.type in types.NUMBERS or column.is_open):
             raise BadRequest(f"Field '{column.key}' must be a number for {asked.function.upper()}.")
         return Aggregate(asked.function, column)
 
@@ -204,14 +221,25 @@ class Target:
         """The filter of the request, with parameters and look-ups bound."""
         if self.query.filter is None:
             return None
-        node = filters.bind(filters.parse(self.query.filter), self.query.params)
-        if "{" in self.query.filter or self.query.params:
-            node = filters.substitute(node, access.look_up_of(self.service, self.call))
+        node = self.service.store.native_filter(self.query.filter) or self._parsed(self.query.filter)
         node = resolved(self.table, node)
         if self.veil is not None:
             for name in filters.fields_of(node):
                 if self.covers(column := self.table.by_real_name[name]):
                     raise filters.BadFilter.at_field(column.key)
+        return node
+
+    def _parsed(self, text: Any) -> Node:
+        if not isinstance(text, str):
+            # D26: DreamFactory ignores an object here and reads, changes or deletes the whole table.
+            raise filters.BadFilter("The filter must be text.")
+        params = {
+            name: self.service.store.scalar(value) if isinstance(value, dict) else value
+            for name, value in self.query.params.items()
+        }
+        node = filters.bind(filters.parse(text), params)
+        if "{" in text or params:
+            node = filters.substitute(node, access.look_up_of(self.service, self.call))
         return node
 
     def narrowed(self, node: Node) -> Node:
@@ -229,6 +257,10 @@ class Target:
         return self.natural_order()
 
     def natural_order(self) -> tuple[Order, ...]:
+        """Answer the order of the primary key; none where the engine has one of its own."""
+        return () if self.service.store.own_order else self.key_order()
+
+    def key_order(self) -> tuple[Order, ...]:
         """Answer the order of the primary key."""
         return tuple(Order(column) for column in self.table.primary_key)
 

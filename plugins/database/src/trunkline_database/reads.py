@@ -9,7 +9,7 @@ from typing import Any
 from trunkline import json, render
 from trunkline.errors import BadRequest, NotFound, TrunklineError
 from trunkline_database import batch, related, shape, streaming, types
-from trunkline_database.model import Column
+from trunkline_database.model import Column, has
 from trunkline_database.paging import Keyset
 from trunkline_database.params import read_body
 from trunkline_database.plan import Select, Target
@@ -155,7 +155,7 @@ async def by_keys(
 ) -> dict[tuple[Any, ...], Row]:
     """Read the records with these keys, as far as the caller may see them."""
     identity = target.demand_identity()
-    extra = [column for column in identity if column not in columns]
+    extra = [column for column in identity if not has(columns, column)]
     found: dict[tuple[str, ...], Row] = {}
     step = max(1, target.service.store.most_keys // len(identity))
     for start in range(0, len(keys), step):

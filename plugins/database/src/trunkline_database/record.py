@@ -25,17 +25,27 @@ class Prepared:
 
     values: dict[str, Any] = field(default_factory=dict)
     nested: dict[Relation, Any] = field(default_factory=dict)
+    # Whether the values are all that the record is to have beside its key.
+    is_whole: bool = False
 
 
-def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
-    """Check a record; raises BadRequest that names the field. Unknown keys are dropped, as recorded."""
+def prepare(target: Target, record: Any, *, creating: bool, keyless: bool = False) -> Prepared:
+    """Check a record; raises BadRequest that names the field. Unknown keys are dropped, as recorded.
+
+    With ``keyless`` it need not have the columns of the primary key.
+    """
     if not isinstance(record, dict):
         raise BadRequest(NO_RECORDS)
     table, prepared = target.table, Prepared()
     values = prepared.values
     for name, value in _filled(target, record).items():
+        if name.startswith("$") and (changed := target.service.store.operated(table, name, value)):
+            if creating:
+                raise BadRequest(f"The operator '{name[:32]}' can only change a record that is there.")
+            values.update(changed)
+            continue
         column = table.column(str(name))
-        if column is not None:
+        if column is not None and not (table.is_open and str(name).lower() in table.relations_by_name):
             if _is_settable(column, value):
                 given = _value(target, column, value, creating)
                 if given is not validation.IGNORED:
@@ -45,7 +55,7 @@ def prepare(target: Target, record: Any, *, creating: bool) -> Prepared:
     if table.filled and _says_something(target, prepared, creating):
         prepared.values |= automatic.values(table, target.call.caller, creating=creating)
     if creating:
-        _demand_required(table, prepared)
+        _demand_required(table, prepared, keyless)
     return prepared
 
 
@@ -76,7 +86,7 @@ def _is_settable(column: Column, value: Any) -> bool:
 
 
 def _value(target: Target, column: Column, value: Any, creating: bool) -> Any:
-    if isinstance(value, dict) and set(value) == {"expression"} and column.type != "json":
+    if isinstance(value, dict) and set(value) == {"expression"} and not (column.is_open or column.type == "json"):
         value = _expression(target, str(value["expression"]), creating)
         return validation.checked(column.key, column.rules, value, creating=creating) if column.rules else value
     if column.rules and not (value is None and not column.allow_null):
@@ -99,8 +109,10 @@ def _expression(target: Target, text: str, creating: bool) -> Function | Arithme
     return Arithmetic(column, arithmetic.group(2), number)  # type: ignore[arg-type]  # one of the four in the pattern
 
 
-def _demand_required(table: Table, prepared: Prepared) -> None:
+def _demand_required(table: Table, prepared: Prepared, keyless: bool) -> None:
     for column in table.required:
+        if keyless and column.is_primary_key:
+            continue
         if column.name not in prepared.values and column.name not in _columns_brought(prepared):
             raise BadRequest(
                 f"Required field '{column.key}' can not be NULL.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trunkline.errors import BadRequest
 from trunkline_database import filters, types
 from trunkline_database.filters import Comparison, Literal
-from trunkline_database.model import Column, Relation, Table
+from trunkline_database.model import Column, Relation, Table, has
 from trunkline_database.params import Query
 from trunkline_database.plan import PARENT, Select, Target, Via, is_aggregate
 from trunkline_database.store import Row, Store
@@ -122,7 +122,7 @@ async def _attach_one(store: Store, parents: dict[Any, list[Row]], one: Wanted) 
     fetched = await _fetch(one, keys)
     if one.below:
         await attach(one.other.service.store, [child for _, child in fetched], one.below)
-    hidden = one.ref not in with_links(one.columns, one.below)
+    hidden = not has(with_links(one.columns, one.below), one.ref)
     children: dict[Any, list[Row]] = {}
     for parent, child in fetched:
         children.setdefault(same(parent), []).append(child)
@@ -229,9 +229,11 @@ async def _select(one: Wanted, keys: list[Any]) -> list[Row]:
 
 def _plan(one: Wanted, keys: list[Any]) -> Select:
     other = one.other
+    # They are held anyway, so they come in the same order wherever they are.
+    order = other.order() or other.key_order()
     fields = tuple(dict.fromkeys((*with_links(one.columns, one.below), one.ref)))
     if one.junction is None:
-        return Select(other.table, fields, filters.all_of(other.where(), _among(one.ref, keys)), other.order())
+        return Select(other.table, fields, filters.all_of(other.where(), _among(one.ref, keys)), order)
     via = Via(
         table=one.junction.table,
         parent=one.sought,
@@ -240,7 +242,7 @@ def _plan(one: Wanted, keys: list[Any]) -> Select:
         keys=tuple(keys),
         where=one.junction.rows,
     )
-    return Select(other.table, fields, other.where(), other.order(), via=via)
+    return Select(other.table, fields, other.where(), order, via=via)
 
 
 async def _resolved(target: Target, relation: Relation, depth: int, path: tuple[Relation, ...]) -> Wanted:
@@ -288,7 +290,7 @@ async def service_of(target: Target, service_id: int | None) -> DatabaseService:
 
 def column_of(table: Table, name: str | None) -> Column:
     """Find a column by its real name; raises BadRequest for one that is gone."""
-    found = table.by_real_name.get(name or "")
+    found = table.real_column(name) if name and table.is_open else table.by_real_name.get(name or "")
     if found is None:
         raise BadRequest(f"The relationship needs a field that '{table.name}' does not have.")
     return found

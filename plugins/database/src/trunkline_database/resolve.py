@@ -52,6 +52,8 @@ def _comparison(table: Table, node: Comparison, real: bool) -> Comparison:
     if column is None or not column.is_filterable:
         raise BadFilter.at_field(node.field)
     value = node.value
+    if node.op == "matches":
+        return replace(node, field=column.name)
     if value is None:
         return node if node.field == column.name else replace(node, field=column.name)
     as_text = node.op in _TEXT_OPERATORS
@@ -67,6 +69,9 @@ def _scalar(column: Column, scalar: Scalar, as_text: bool) -> Scalar:
     value = scalar.value if isinstance(scalar, Literal) else f":{scalar.name}"
     if value is None:
         return Literal(None)
+    if column.is_open and not as_text:
+        # Whether it was quoted tells what it may be, as no type does.
+        return scalar if isinstance(scalar, Literal) else Literal(value)
     if as_text:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return Literal(text, quoted=True)

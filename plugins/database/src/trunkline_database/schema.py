@@ -246,7 +246,7 @@ class SchemaResource(Resource):
                 raise BadRequest(f"{call.method} requests for resource '{'/'.join(rest)}' are not currently supported.")
         table = await self.service.catalogue.table(name, refresh=True)
         names = [read_name(lowered(one).get("name"), "Invalid schema detected - no name element.") for one in fields]
-        if creating and (known := next((one for one in names if table.real_column(one)), None)) is not None:
+        if creating and (known := next((one for one in names if _is_declared(table, one)), None)) is not None:
             raise Conflict(f"A field with name '{known}' already exist in table '{table.name}'.")
         await self._apply(changes_of(self.service, table, {"field": list(fields)}))
         if call.option("fields") is None:
@@ -265,10 +265,9 @@ class SchemaResource(Resource):
             case _:
                 raise BadRequest(f"{call.method} requests for resource '{'/'.join(rest)}' are not currently supported.")
         table = await self.service.catalogue.table(name, refresh=True)
-        fields = [one.name for one in table.columns]
         changes = Changes(table)
         for one in given:
-            read = read_relation(self.service, table.name, fields, table.relations, one, creating=creating)
+            read = read_relation(self.service, table.name, table.by_real_name, table.relations, one, creating=creating)
             changes.extras.append(read)
         check(self.service, changes)
         await self._apply(changes)
@@ -295,9 +294,14 @@ class SchemaResource(Resource):
         return {"resource": [{"name": one} for one in relations]}
 
 
+def _is_declared(table: Table, name: str) -> bool:
+    found = table.real_column(name)
+    return found is not None and not found.is_open
+
+
 def _field(table: Table, name: str) -> Column:
     found = table.real_column(name)
-    if found is None:
+    if found is None or (found.is_open and found not in table.columns):
         raise NotFound(f"No requested fields found in table '{table.name}'.")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class Changes:
 def creation_of(service: DatabaseService, given: Any, name: str | None = None) -> tuple[TableDefinition, list[Extra]]:
     """Read a new table's JSON: what the database is to make, and what is to be remembered beside it."""
     definition = read_table(given, name)
-    if not definition.columns:
+    if not definition.columns and not service.store.bare_tables:
         raise BadRequest("No valid fields exist in the received table schema.")
     keys = lowered(given)
     names = [one.name for one in definition.columns]
@@ -72,9 +72,10 @@ def changes_of(service: DatabaseService, table: Table, given: Mapping[str, Any],
             named.add(column)
     if exact and fields:
         changes.dropped = [one for one in table.columns if one not in named and not one.is_primary_key]
-    names = [*table.by_real_name, *(one.name for one in changes.added)]
+    names: Collection[str] = [*table.by_real_name, *(one.name for one in changes.added)]
     if words := table_words(keys, table.name, [*names, *(one.name for one in changes.extras)]):
         changes.extras.append(Extra("table", table.name, "", words))
+    names = table.by_real_name if table.is_open else names
     for described in _listed(keys, "related"):
         read = virtual_relations.read_relation(service, table.name, names, table.relations, described)
         changes.extras.append(read)
@@ -128,8 +129,11 @@ def _field_changes(changes: Changes, given: Any) -> Column | None:
         if not virtual and is_virtual(given):
             raise BadRequest(f"Field '{name}' is stored in the database and can not become virtual.")
         # A known field without a type changes nothing in the database.
-        if not virtual and _names_type(given) and _differs(column, definition := read_column(given)):
-            changes.altered.append(definition)
+        if not virtual and _names_type(given):
+            definition = read_column(given)
+            # What nobody declared so far is declared by this, unless it is just sent back as it was shown.
+            if _differs(column, definition) or (column.is_open and column not in table.columns):
+                changes.altered.append(definition)
     words = dict(field_words(given, name, virtual=virtual))
     if column is not None and virtual and not _names_type(given):
         words.pop("type", None)

@@ -54,4 +54,7 @@ def schema_of(table: Table, access: int) -> dict[str, Any]:
 
 def only(columns: Iterable[Column], row: Row) -> Row:
     """Cut a row down to some columns."""
+    columns = tuple(columns)
+    if any(column.is_everything for column in columns):
+        return row
     return {column.key: row[column.key] for column in columns if column.key in row}

@@ -79,6 +79,10 @@ class Rows(ABC):
     ) -> int:
         """Change the rows that match and answer their number; None is every row. Raises Forbidden as ``insert``."""
 
+    async def replace(self, table: Table, where: Node | None, values: Mapping[str, Any]) -> int:
+        """Give the rows that match these values and no others but their keys; only asked of open tables."""
+        raise NotImplementedError
+
     @abstractmethod
     async def delete(self, table: Table, where: Node | None) -> int:
         """Delete the rows that match and answer their number; None is every row."""
@@ -99,6 +103,29 @@ class Store(Rows):
     most_keys: ClassVar[int] = 10_000
     # Whether a part of a transaction can be undone alone.
     savepoints: ClassVar[bool] = True
+    # Whether rows have an order of the engine's own, in which they come when nothing else is asked for.
+    own_order: ClassVar[bool] = False
+
+    # Whether a table can be made without any column.
+    bare_tables: ClassVar[bool] = False
+
+    def native_filter(self, given: str | Mapping[str, Any]) -> Node | None:
+        """Read a filter in the engine's own language, by a list of what is allowed in it; None where it is not one."""
+        return None
+
+    def scalar(self, given: Mapping[str, Any]) -> Any:
+        """Read an object that the engine's clients write for one value; by default it is none and stays what it is."""
+        return given
+
+    def identifier(self, column: Column, value: Any, id_type: str) -> Any:
+        """Read an identifier of a column without a type of its own; it goes into replies as it is answered here."""
+        if value is None or isinstance(value, Mapping | list):
+            raise BadRequest(f"Field '{column.key}' must be a single value.")
+        return value
+
+    def operated(self, table: Table, operator: str, given: Any) -> Mapping[str, Any]:
+        """Read what an update operator of the engine does, by real column names; nothing where it has none such."""
+        return {}
 
     @abstractmethod
     def stream(self, plan: Select, size: int) -> AsyncGenerator[list[Row], None]:

@@ -47,7 +47,7 @@ Reader = Callable[[Column, Any], Any]
 
 def incoming(column: Column, value: Any) -> Any:
     """Convert a value to a column's type; raises BadRequest. None and functions pass."""
-    if value is None or type(value) is Function:
+    if value is None or column.is_open or type(value) is Function:
         return value
     read: Reader = READERS.get(column.type, _text)
     return read(column, value)
@@ -55,6 +55,8 @@ def incoming(column: Column, value: Any) -> Any:
 
 def stored(column: Column, value: Any) -> Any:
     """Convert a value that is to be written; raises BadRequest also for NULL and for a text that is too long."""
+    if column.is_open:
+        return value
     if value == "" and column.type in BLANK_IS_NULL:
         value = None
     if value is None:

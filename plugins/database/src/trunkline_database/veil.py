@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
+from trunkline_database.documents.veil import OpenVeil
 from trunkline_database.model import Column, Table
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class Veil:
     _keys: tuple[str, ...]
     _masker: Masker
 
+    def hides(self, column: Column) -> bool:
+        """Say whether a column is left out."""
+        return column in self.hidden
+
+    def covers(self, column: Column) -> bool:
+        """Say whether a column is left out or masked."""
+        return column in self.covered
+
     def put_on(self, row: dict[str, Any]) -> None:
         """Take out of a row what is not for the caller; relations keep their places."""
         for key in self._keys:
@@ -39,17 +48,18 @@ class Veil:
 
 
 # By the ids of table and filter, which cannot be given to others while the entry keeps both.
-_known: LRUCache[tuple[int, int], tuple[Table, ResponseFilter, Veil]] = LRUCache(1024)
+_known: LRUCache[tuple[int, int], tuple[Table, ResponseFilter, Veil | OpenVeil]] = LRUCache(1024)
 
 
-def veil_of(service: Service, call: Call, table: Table, component: str) -> Veil | None:
+def veil_of(service: Service, call: Call, table: Table, component: str) -> Veil | OpenVeil | None:
     """Answer what is between a caller and a table; None when nothing is."""
     found = call.caller.response_filter(service.record, component)
     if found is None:
         return None
     known = _known.get((id(table), id(found)))
     if known is None:
-        known = _known[id(table), id(found)] = (table, found, _veil(table, found, service.app.masker))
+        make = OpenVeil if table.is_open else _veil
+        known = _known[id(table), id(found)] = (table, found, make(table, found, service.app.masker))
     return known[2]
 
 

@@ -72,7 +72,7 @@ def _facts(service: DatabaseService, fields: Collection[str], keys: Mapping[str,
     if kind not in _KINDS:
         raise BadRequest(f"Invalid schema detected - a relationship must be one of {', '.join(_KINDS)}.")
     field = _named(keys, "field")
-    real = next((one for one in fields if one.lower() == field.lower()), None)
+    real = field if field in fields else next((one for one in fields if one.lower() == field.lower()), None)
     if real is None:
         raise BadRequest(f"Invalid schema detected - field '{field[:128]}' of a relationship is unknown.")
     facts: dict[str, Any] = {

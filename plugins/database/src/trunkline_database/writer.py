@@ -8,6 +8,7 @@ from typing import Any
 from trunkline.errors import Forbidden
 from trunkline_database import filters
 from trunkline_database.access import DENIED
+from trunkline_database.documents.names import overlap
 from trunkline_database.filters import Function, Node
 from trunkline_database.model import Column
 from trunkline_database.plan import Select, Target
@@ -58,6 +59,18 @@ class Writer:
         await self._check(among(self._held, keys), changed)
         return changed
 
+    async def replace(self, where: Node, values: dict[str, Any]) -> int:
+        """Give the rows that match and that the caller may see these values and no others; answers their number."""
+        visible = self.target.narrowed(where)
+        if self.target.rows is None:
+            return await self.rows.replace(self.table, visible, values)
+        # All that the filter looks at may be gone or new.
+        keys = await self.keys(visible)
+        if keys:
+            await self.rows.replace(self.table, among(self._held, keys), values)
+            await self._check(among(self._held, keys), len(keys))
+        return len(keys)
+
     async def keys(self, where: Node | None) -> list[tuple[Any, ...]]:
         """Read and hold the keys of rows."""
         held = self._held
@@ -89,7 +102,12 @@ class Writer:
     def touches_filter(self, values: Mapping[str, Any]) -> bool:
         """Say whether a change may lead out of what the role's filter lets through."""
         rows = self.target.rows
-        return rows is not None and not filters.fields_of(rows).isdisjoint(values)
+        if rows is None:
+            return False
+        tested = filters.fields_of(rows)
+        if self.table.is_open:
+            return any(overlap(one, other) for one in tested for other in values)
+        return not tested.isdisjoint(values)
 
     async def _check(self, where: Node, expected: int) -> None:
         if await self.rows.count(Select(self.table, (), self.target.narrowed(where))) != expected:

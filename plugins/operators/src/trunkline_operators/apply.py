@@ -182,7 +182,7 @@ class _Application:
             return False
         self._reader.note(kind.model, frozenset(), record, place)
         for child in kind.children:
-            parts = record.get(child.name) or []
+            parts: Any = record.get(child.name) or []
             for one in [parts] if child.single and parts else parts:
                 self._reader.note(child.model, child.skipped, one, child_place(self._exporter, place, child, one))
         return True

@@ -19,7 +19,7 @@ class KeepingSuite(LibrarySuite):
         twin(gateway, library, "kept", cache_enabled=True, cache_ttl=600)
         # Rows were made anew behind the back of this one.
         assert library.client.delete("/system/cache/kept").status_code == 200
-        return Library(library.client, "kept", library.shelves, library.books, library.genres)
+        return Library(library.client, "kept", library.shelves, library.books, library.genres, library.lacks)
 
     def _behind(self, library: Library, title: str, pages: int) -> None:
         library.client.patch(library.path("book", library.books[title]), json={"pages": pages})

@@ -148,18 +148,25 @@ class ReadingSuite(LibrarySuite):
         reply = library.client.post(library.path("book"), json=body, headers={"X-HTTP-Method": "GET"})
         assert reply.json() == {"resource": []}
 
+    @needs("text_filters")
+    def test_a_filter_as_an_object_is_refused(self, library: Library) -> None:
+        """D26: where objects are no filters."""
+        body = {"filter": {"title": "Dune"}}
+        error_of(library.client.post(library.path("book"), json=body, headers={"X-HTTP-Method": "GET"}), 400)
+
     def test_a_filter_of_another_type_is_refused(self, library: Library) -> None:
         """D26."""
-        for filter_ in ({"title": "Dune"}, ["title=Dune"], 5, True):
+        for filter_ in (["title=Dune"], 5, True, {}, {"title": {"$where": "1"}}, {"$where": "1"}):
             reply = library.client.post(
                 library.path("book"), json={"filter": filter_}, headers={"X-HTTP-Method": "GET"}
             )
             error_of(reply, 400)
 
     def test_pages_follow_each_other_without_gap(self, library: Library) -> None:
-        """Without an order the key orders, so that no row is seen twice."""
+        """Without an order the key orders, or the engine's own order, so that no row is seen twice."""
         seen = [library.rows("book", limit=2, offset=offset, fields="id") for offset in (0, 2, 4)]
-        assert [row["id"] for page in seen for row in page] == sorted(library.books.values())
+        found = [row["id"] for page in seen for row in page]
+        assert (sorted(found) if "key_order" in library.lacks else found) == sorted(library.books.values())
 
     def test_a_valid_limit_alone_answers_no_meta(self, library: Library) -> None:
         assert list(library.get("book", limit=2)) == ["resource"]
@@ -241,7 +248,7 @@ class ReadingSuite(LibrarySuite):
         error_of(library.client.get(library.path("book"), params=params), 400)
 
     def test_as_list_answers_one_value_for_each_record(self, library: Library) -> None:
-        assert library.rows("shelf", as_list="true", id_field="code") == ["A1", "B2", "C3"]
+        assert library.rows("shelf", as_list="true", id_field="code", order="id") == ["A1", "B2", "C3"]
         assert library.rows("shelf", as_list="true") == []
 
     def test_unknown_parameters_change_nothing(self, library: Library) -> None:

@@ -57,13 +57,14 @@ class RelatingSuite(LibrarySuite):
             "book_by_shelf_id.order": "title desc",
             "book_by_shelf_id.fields": "title",
         }
-        rows = library.rows("shelf", related="book_by_shelf_id", **options)
+        rows = library.rows("shelf", related="book_by_shelf_id", order="id", **options)
         assert [row["book_by_shelf_id"] for row in rows] == [[{"title": "Emma"}], [{"title": "Ulysses"}], []]
         options["book_by_shelf_id.offset"] = 1
-        rows = library.rows("shelf", related="book_by_shelf_id", **options)
+        rows = library.rows("shelf", related="book_by_shelf_id", order="id", **options)
         assert [row["book_by_shelf_id"] for row in rows] == [[{"title": "Dune"}], [{"title": "Beowulf"}], []]
         through = library.rows(
             "book",
+            order="id",
             related="genre_by_book_genre",
             **{"genre_by_book_genre.limit": 1, "genre_by_book_genre.order": "label"},
         )
@@ -71,7 +72,9 @@ class RelatingSuite(LibrarySuite):
 
     @needs("relations")
     def test_related_records_are_filtered(self, library: Library) -> None:
-        rows = library.rows("shelf", related="book_by_shelf_id", **{"book_by_shelf_id.filter": "pages > 400"})
+        rows = library.rows(
+            "shelf", related="book_by_shelf_id", order="id", **{"book_by_shelf_id.filter": "pages > 400"}
+        )
         assert [len(row["book_by_shelf_id"]) for row in rows] == [1, 1, 0]
 
     @needs("relations")

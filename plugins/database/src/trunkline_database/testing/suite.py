@@ -32,7 +32,9 @@ class DatabaseSuite(
 ):
     """What every database service promises; subclass it with ``service_type`` and a ``config`` fixture.
 
-    Tests are skipped for what a type says that it ``lacks``, of these: aggregates, alter_column, db_functions,
-    expressions, keyless_tables, nulls_order, relations, transactions, unique, views; procedures and functions, and what
+    Tests are skipped for what a type says that it ``lacks``, of these: aggregates, alter_column, any_names (tables may
+    be called anything), columns_demanded (there is no table without columns), db_functions, expressions, foreign_keys
+    (references must lead somewhere), key_order (rows come by their keys), keyless_tables, nulls_order, relations,
+    text_filters (a filter is nothing but text), transactions, unique, views; procedures and functions, and what
     ``trunkline_database.testing.routines`` says of them. A type that has these also overrides ``make_routines``.
     """

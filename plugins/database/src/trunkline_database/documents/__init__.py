@@ -1,0 +1,1 @@
+"""What engines need that are no SQL databases: conditions judged here, transactions by compensation, open tables."""
