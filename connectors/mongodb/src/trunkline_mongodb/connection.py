@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -22,6 +23,8 @@ DEFAULT_PORT = 27017
 # Seconds: for one request in the database, for finding a server, for a new connection.
 READ_SECONDS, SELECT_SECONDS, CONNECT_SECONDS = 60.0, 10.0, 10.0
 Document = dict[str, Any]
+# So many of the driver's objects are kept.
+_MOST_COLLECTIONS = 1000
 CODEC: CodecOptions[Document] = CodecOptions(
     uuid_representation=UuidRepresentation.UNSPECIFIED, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
@@ -51,6 +54,8 @@ class Connection:
         self._client: AsyncMongoClient[Document] | None = None
         self._transacts: bool | None = None
         self._decimals: bool | None = None
+        self._database: AsyncDatabase[Document] | None = None
+        self._collections: dict[str, AsyncCollection[Document]] = {}
         self.seconds = _seconds({**config.options, **config.driver_options})
 
     @property
@@ -77,7 +82,21 @@ class Connection:
     @property
     def database(self) -> AsyncDatabase[Document]:
         """The database."""
-        return self.client.get_database(self._config.database_name(), codec_options=CODEC)
+        client = self.client
+        if self._database is None or self._database.client is not client:
+            self._database = client.get_database(self._config.database_name(), codec_options=CODEC)
+            self._collections = {}
+        return self._database
+
+    def collection(self, name: str) -> AsyncCollection[Document]:
+        """A collection; the driver's object for it is made once."""
+        database = self.database
+        found = self._collections.get(name)
+        if found is None:
+            if len(self._collections) >= _MOST_COLLECTIONS:
+                self._collections.clear()
+            found = self._collections[name] = database[name]
+        return found
 
     async def decimals(self) -> bool:
         """Say whether the server has decimals: FerretDB has not."""

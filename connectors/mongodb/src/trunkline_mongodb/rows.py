@@ -238,7 +238,7 @@ class MongoRows(Rows):
             return int((await self._collection(table).delete_many(found, session=self._session)).deleted_count)
 
     def _collection(self, table: Table) -> AsyncCollection[Document]:
-        return self._connection.database[table.identity.name]
+        return self._connection.collection(table.identity.name)
 
     @contextlib.asynccontextmanager
     async def _running(self, verb: Verb) -> AsyncIterator[None]:

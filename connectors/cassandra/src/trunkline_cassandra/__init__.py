@@ -1,0 +1,5 @@
+"""Apache Cassandra."""
+
+from trunkline_cassandra.service import Cassandra, CassandraConfig
+
+__all__ = ["Cassandra", "CassandraConfig"]
