@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -215,8 +216,8 @@ def _is_above(least: Attribute, most: Attribute) -> bool:
     """Say whether nothing can be between two values of one type."""
     ((kind, low),), ((_, high),) = least.items(), most.items()
     if kind == "N":
-        return Decimal(low) > Decimal(high)
-    return bool(low.encode() > high.encode() if kind == "S" else low > high)
+        return bool(Decimal(low) > Decimal(high))
+    return bool(low.encode() > high.encode()) if kind == "S" else bool(low > high)
 
 
 def _can(column: Column, node: Comparison) -> bool:
