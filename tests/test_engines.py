@@ -226,7 +226,8 @@ EDGE_ROWS: list[dict[str, Any]] = [
 EDGES = [
     "word = ''", "word != ''", "word like ''", "word like '%'", "word like 'a_b'", "word contains '_'",
     "word contains '%'", "word starts with 'a%'", "word not like 'a%'", "not (word like 'a%')", "word = 'null'",
-    "word in ('null', '')", "word > 'a'", "word < 'a'", "word between '' and 'a_b'", "n in (9, 9, 10)", "n between 3 and 1", "word between 'b' and 'a'",
+    "word in ('null', '')", "word > 'a'", "word < 'a'", "word between '' and 'a_b'", "n in (9, 9, 10)",
+    "n between 3 and 1", "word between 'b' and 'a'",
     "n not in (9, 10)", "n > 9", "n <= -1", "amount = 10.1", "amount = 1", "amount < 9.90", "amount >= 9.90",
     "amount between -0.01 and 0", "amount > 99999999.98", "day > '2024-02-28'", "day = '2024-02-29'",
     "day <= '2023-12-31'", "flag = true", "flag != true", "flag in (true, false)", "not (flag = true)",
