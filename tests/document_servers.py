@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from object_servers import node_package
 from processes import free_port
-from servers import Server, serving
+from servers import PATIENCE, Server, serving
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parent / ".nox"
@@ -175,7 +175,8 @@ class Cassandra(JavaServer):
         profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=60)
         cluster = Cluster(
             ["127.0.0.1"], port=self.port, auth_provider=PlainTextAuthProvider(USER, self.password),
-            execution_profiles={EXEC_PROFILE_DEFAULT: profile}, protocol_version=5,
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile}, protocol_version=5, connect_timeout=PATIENCE,
+            control_connection_timeout=PATIENCE,
         )  # fmt: skip
         try:
             yield cluster.connect()

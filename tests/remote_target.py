@@ -59,7 +59,9 @@ async def status(request: Request) -> Response:
 
 
 async def to(request: Request) -> Response:
-    """Send the client on."""
+    """Send the client on, once all has come: who answers sooner may cut the connection before the answer is read."""
+    async for _piece in request.stream():
+        pass
     return RedirectResponse(request.query_params["url"], int(request.query_params.get("code", 302)))
 
 
